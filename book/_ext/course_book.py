@@ -38,7 +38,25 @@ def add_repository_buttons(app, config):
     }
 
 
+def leave_thebe_out(app, config):
+    """Keep out the scripts for running cells in the page.
+
+    Jupyter Book always loads sphinx-thebe. Nothing here uses it, it would fetch code from the
+    network, and it declares its constants twice, which browsers report as an error.
+    """
+    unwanted = {"init_thebe_core", "update_thebe_context"}
+    for listeners in app.events.listeners.values():
+        listeners[:] = [x for x in listeners if getattr(x.handler, "__name__", "") not in unwanted]
+
+
+def mend_roles(app, pagename, templatename, context, doctree):
+    """Make the bibliography a list of list items for screen readers, as it says it is one."""
+    context["body"] = context.get("body", "").replace('"doc-biblioentry"', '"listitem"')
+
+
 def setup(app):
     app.connect("config-inited", add_mathjax)
+    app.connect("config-inited", leave_thebe_out)
+    app.connect("html-page-context", mend_roles)
     app.connect("config-inited", add_repository_buttons, priority=100)  # before the theme looks
     return {"parallel_read_safe": True, "parallel_write_safe": True}
