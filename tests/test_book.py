@@ -1,5 +1,8 @@
 """The book builds without a warning (tests/conftest.py) and is whole without a network."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -74,3 +77,53 @@ def test_every_image_is_there_and_described(html, pages):
         "a notebook figure gets its alt text from the metadata of its cell: "
         '{"mystnb": {"image": {"alt": "..."}}}'
     )
+
+
+# --- whoever hosts the book ---------------------------------------------------------------------
+
+LAUNCH = ("mybinder.org", "colab.research.google.com")
+
+
+def test_without_an_address_there_are_no_buttons(pages):
+    assert not [path for path, page in pages.items() if any(x in str(page) for x in LAUNCH)]
+
+
+def test_with_an_address_chapters_open_in_binder_and_colab(tmp_path):
+    pytest.importorskip("jupyter_book", reason="the book's tools are not installed (extra: book)")
+    toc = {"format": "jb-book", "root": "book/intro"}
+    toc["chapters"] = [{"file": "notebooks/00_start_here"}]
+    (tmp_path / "toc.yml").write_text(yaml.safe_dump(toc))
+    subprocess.run(
+        [
+            *[sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build"],
+            *[str(ROOT), "--config", str(ROOT / "book" / "_config.yml")],
+            *["--toc", str(tmp_path / "toc.yml"), "--path-output", str(tmp_path)],
+        ],
+        check=True,
+        capture_output=True,
+        env=os.environ | {"REPOSITORY_URL": "https://github.com/someone/course"},
+    )
+    html = tmp_path / "_build" / "html"
+    page = BeautifulSoup((html / "notebooks" / "00_start_here.html").read_text(), "html.parser")
+    links = {link["href"] for link in page.find_all("a", href=True)}
+    path = "notebooks/00_start_here.ipynb"
+    assert f"https://mybinder.org/v2/gh/someone/course/main?urlpath=lab/tree/{path}" in links
+    assert f"https://colab.research.google.com/github/someone/course/blob/main/{path}" in links
+    assert "https://github.com/someone/course" in links
+    intro = (html / "book" / "intro.html").read_text()
+    assert "git clone --quiet --depth 1 https://github.com/someone/course course" in intro
+
+
+@pytest.mark.parametrize("name", ["test", "book"])
+def test_workflows_do_what_the_makefile_does(name):
+    file = ROOT / ".github" / "workflows" / f"{name}.yml"
+    workflow = yaml.load(file.read_text(), yaml.BaseLoader)  # where "on" is not a truth value
+    assert "push" in workflow["on"]
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    commands = [step["run"] for step in steps if "run" in step]
+    assert commands == [{"test": "bash .ci/run", "book": "make book"}[name]]
+    if name == "book":
+        (built,) = (step for step in steps if step.get("run"))
+        assert "REPOSITORY_URL" in built["env"]
+        (uploaded,) = (s["with"]["path"] for s in steps if "upload-pages" in s.get("uses", ""))
+        assert uploaded == "book/_build/html"
