@@ -46,8 +46,8 @@ def add_repository_buttons(app, config):
 
 
 ONLINE = """Without installing anything: the rocket at the top of a chapter opens it in Binder, with
-everything set up (the first start takes some minutes), or in Colab. In Colab, run this first, in a new
-cell at the top:
+everything set up (the first start takes some minutes), or in Colab. In Colab, run this first, in
+a new cell at the top:
 
 ```
 !git clone --quiet --depth 1 {url} course
