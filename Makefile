@@ -17,7 +17,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart lab test test-code test-notebooks lint format book bench constraints clean
+.PHONY: help quickstart lab notebooks test test-code test-notebooks lint format book bench constraints clean
 
 help:  ## Say what there is to do
 	@echo "Inductive Bias, in Bits"
@@ -29,6 +29,9 @@ quickstart: .venv/installed  ## Measure the inductive bias of a real task on rea
 
 lab: .venv/installed  ## Open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks
+
+notebooks: .venv/installed  ## Run every notebook anew, and record for the book that it ran
+	$(PY) scripts/run_notebooks.py
 
 test: lint  ## Check everything: style, code, examples, notebooks, book
 	$(PYTEST) --nbval

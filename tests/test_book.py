@@ -1,11 +1,8 @@
-"""The book builds without a warning; opened from disk, without a network, its pages are whole."""
+"""The book builds without a warning (tests/conftest.py) and is whole without a network."""
 
 import os
-import re
-import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -14,35 +11,6 @@ import yaml
 from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parents[1]
-BROWSER_NAMES = ["chromium", "chromium-browser", "google-chrome", "chrome"]
-BROWSER = next(filter(None, map(shutil.which, BROWSER_NAMES)), None)
-BROWSER_FLAGS = [
-    "--headless",
-    "--no-sandbox",  # as root, in a container, there is none; the pages are our own
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--virtual-time-budget=30000",  # time for scripts; passes as fast as they allow
-    "--dump-dom",
-]
-
-
-@pytest.fixture(scope="module")
-def html(tmp_path_factory):
-    """The folder of the freshly built pages."""
-    pytest.importorskip("jupyter_book", reason="the book's tools are not installed (extra: book)")
-    output = tmp_path_factory.mktemp("book")
-    built = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "build_book.py", "--output", output],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"NO_COLOR": "1"},
-    )
-    assert built.returncode == 0, built.stdout[-4000:] + built.stderr[-4000:]
-    return output / "_build" / "html"
 
 
 @pytest.fixture(scope="module")
@@ -111,37 +79,51 @@ def test_every_image_is_there_and_described(html, pages):
     )
 
 
-def render(path: Path, profile: Path) -> BeautifulSoup:
-    """The page as a real browser shows it, after its scripts have run."""
-    shown = subprocess.run(
-        [BROWSER, *BROWSER_FLAGS, f"--user-data-dir={profile}", path.as_uri()],
+# --- whoever hosts the book ---------------------------------------------------------------------
+
+LAUNCH = ("mybinder.org", "colab.research.google.com")
+
+
+def test_without_an_address_there_are_no_buttons(pages):
+    assert not [path for path, page in pages.items() if any(x in str(page) for x in LAUNCH)]
+
+
+def test_with_an_address_chapters_open_in_binder_and_colab(tmp_path):
+    pytest.importorskip("jupyter_book", reason="the book's tools are not installed (extra: book)")
+    toc = {"format": "jb-book", "root": "book/intro"}
+    toc["chapters"] = [{"file": "notebooks/00_start_here"}]
+    (tmp_path / "toc.yml").write_text(yaml.safe_dump(toc))
+    subprocess.run(
+        [
+            *[sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build"],
+            *[str(ROOT), "--config", str(ROOT / "book" / "_config.yml")],
+            *["--toc", str(tmp_path / "toc.yml"), "--path-output", str(tmp_path)],
+        ],
+        check=True,
         capture_output=True,
-        timeout=120,
+        env=os.environ | {"REPOSITORY_URL": "https://github.com/someone/course"},
     )
-    assert shown.returncode == 0, shown.stderr.decode(errors="replace")[-2000:]
-    return BeautifulSoup(shown.stdout.decode(), "html.parser")
+    html = tmp_path / "_build" / "html"
+    page = BeautifulSoup((html / "notebooks" / "00_start_here.html").read_text(), "html.parser")
+    links = {link["href"] for link in page.find_all("a", href=True)}
+    path = "notebooks/00_start_here.ipynb"
+    assert f"https://mybinder.org/v2/gh/someone/course/main?urlpath=lab/tree/{path}" in links
+    assert f"https://colab.research.google.com/github/someone/course/blob/main/{path}" in links
+    assert "https://github.com/someone/course" in links
+    intro = (html / "book" / "intro.html").read_text()
+    assert "git clone --quiet --depth 1 https://github.com/someone/course course" in intro
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome found")
-def test_equations_are_typeset_in_a_real_browser(html, pages, tmp_path):
-    with_equations = [path for path, page in pages.items() if page.select(".math")]
-    assert html / "book" / "intro.html" in with_equations
-    profiles = [tmp_path / str(i) for i in range(len(with_equations))]
-    with ThreadPoolExecutor(2) as pool:
-        shown = list(pool.map(render, with_equations, profiles))
-
-    faults = []
-    for path, page in zip(with_equations, shown, strict=True):
-        name = path.relative_to(html)
-        equations = page.select(".math")
-        assert len(equations) == len(pages[path].select(".math"))
-        for equation in equations:
-            if not equation.find("mjx-container") or equation.select('[data-mml-node="merror"]'):
-                faults.append(f"{name}: not typeset: {equation.get_text()[:80]}")
-        # What is left once equations and code are gone is prose, where TeX has no place.
-        for tag in page.select("script, style, pre, code, svg, mjx-container"):
-            tag.decompose()
-        faults += [
-            f"{name}: raw TeX: {match}" for match in re.findall(r"\\[a-zA-Z(\[].{0,40}", page.text)
-        ]
-    assert not faults
+@pytest.mark.parametrize("name", ["test", "book"])
+def test_workflows_do_what_the_makefile_does(name):
+    file = ROOT / ".github" / "workflows" / f"{name}.yml"
+    workflow = yaml.load(file.read_text(), yaml.BaseLoader)  # where "on" is not a truth value
+    assert "push" in workflow["on"]
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    commands = [step["run"] for step in steps if "run" in step]
+    assert commands == [{"test": "bash .ci/run", "book": "make book"}[name]]
+    if name == "book":
+        (built,) = (step for step in steps if step.get("run"))
+        assert "REPOSITORY_URL" in built["env"]
+        (uploaded,) = (s["with"]["path"] for s in steps if "upload-pages" in s.get("uses", ""))
+        assert uploaded == "book/_build/html"

@@ -52,7 +52,7 @@ def test_conda_users_get_the_same():
     assert environment["name"] == "inductive-bias"
     *conda, last = environment["dependencies"]
     *from_pip, course = last["pip"]
-    assert course == "--editable ."
+    assert course == "-e .", "Binder copies the repository in time only for the short form"
 
     found = {}
     for line in [*conda, *from_pip]:

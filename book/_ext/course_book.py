@@ -1,5 +1,6 @@
 """What the book needs from Sphinx and its configuration cannot say."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,8 +27,14 @@ def add_mathjax(app, config):
 
 
 def add_repository_buttons(app, config):
-    """Link to the repository, Colab and Binder if _config.yml says where the repository is."""
+    """Link to the repository, Colab and Binder if it is known where the repository is.
+
+    The address is that of _config.yml, or of the environment variable REPOSITORY_URL, which a
+    workflow can set.
+    """
     options = config.html_theme_options
+    if url := os.environ.get("REPOSITORY_URL"):
+        options["repository_url"] = url
     if not options.get("repository_url"):
         return
     options["use_repository_button"] = options["use_issues_button"] = True
@@ -38,7 +45,44 @@ def add_repository_buttons(app, config):
     }
 
 
+ONLINE = """Without installing anything: the rocket at the top of a chapter opens it in Binder, with
+everything set up (the first start takes some minutes), or in Colab. In Colab, run this first, in
+a new cell at the top:
+
+```
+!git clone --quiet --depth 1 {url} course
+%pip install --quiet ./course
+import sys; sys.path.insert(0, "course")
+```
+"""
+
+
+def say_how_to_run_online(app, docname, source):
+    """Put that into the introduction, if there are such buttons."""
+    url = app.config.html_theme_options.get("repository_url")
+    source[0] = source[0].replace("<!-- online -->", ONLINE.format(url=url) if url else "")
+
+
+def leave_thebe_out(app, config):
+    """Keep out the scripts for running cells in the page.
+
+    Jupyter Book always loads sphinx-thebe. Nothing here uses it, it would fetch code from the
+    network, and it declares its constants twice, which browsers report as an error.
+    """
+    unwanted = {"init_thebe_core", "update_thebe_context"}
+    for listeners in app.events.listeners.values():
+        listeners[:] = [x for x in listeners if getattr(x.handler, "__name__", "") not in unwanted]
+
+
+def mend_roles(app, pagename, templatename, context, doctree):
+    """Make the bibliography a list of list items for screen readers, as it says it is one."""
+    context["body"] = context.get("body", "").replace('"doc-biblioentry"', '"listitem"')
+
+
 def setup(app):
     app.connect("config-inited", add_mathjax)
+    app.connect("config-inited", leave_thebe_out)
+    app.connect("source-read", say_how_to_run_online)
+    app.connect("html-page-context", mend_roles)
     app.connect("config-inited", add_repository_buttons, priority=100)  # before the theme looks
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,128 @@
+"""Pages that say what ran: their tables are made when the book is built, from what is committed.
+
+A line `<!-- results -->` in a page gives way to the text that `results` returns, and so for the
+others.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+import run_notebooks  # noqa: E402
+
+from ibhelpers.tasks._commands import DATASETS  # noqa: E402
+
+
+def notebooks() -> Iterator[tuple[Path, nbformat.NotebookNode, str]]:
+    """Path, contents and a linked title of every chapter, in reading order."""
+    for path in sorted(run_notebooks.NOTEBOOKS.glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        title = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+        yield path, notebook, f"[{path.name[:2]} {title}](../notebooks/{path.name})"
+
+
+def recorded(path: Path, notebook: nbformat.NotebookNode) -> dict | None:
+    """How a notebook ran; None unless its code and outputs are those of that very run."""
+    record = run_notebooks.records().get(path.stem)
+    return record if record and record["sha256"] == run_notebooks.fingerprint(notebook) else None
+
+
+def cost(record: dict) -> str:
+    """When, how long, and on what."""
+    return (
+        f"{record['date']} UTC, {record['seconds']:,.0f} s, {record['peak_memory_mib']:,} MiB, "
+        f"{machine(record)}"
+    )
+
+
+def machine(record: dict) -> str:
+    """Processor, cores and threads, and the graphics card if there was one."""
+    m = record["machine"]
+    card = f", {m['gpu']}" if m["gpu"] else ""
+    return f"{m['cpu']}, {count(m['cores'], 'core')}, {count(m['threads'], 'thread')}{card}"
+
+
+def versions(record: dict) -> str:
+    """Names and versions."""
+    return ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+
+
+def count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def results() -> str:
+    """What the cells tagged "result" printed, chapter by chapter."""
+    lines = []
+    for path, notebook, title in notebooks():
+        found = run_notebooks.results(notebook)
+        large = run_notebooks.PAPER_SCALE / f"{path.stem}.json"
+        if found or large.exists():
+            lines += [f"## {title}", ""]
+        if found:
+            record = recorded(path, notebook)
+            lines += [f"Run: {cost(record)}; {versions(record)}." if record else CHANGED, ""]
+            lines += tables(found)
+        if large.exists():
+            run = json.loads(large.read_text(encoding="utf-8"))
+            lines += ["### At the paper's scale", "", f"Run: {cost(run)}; {versions(run)}.", ""]
+            lines += tables(run["results"])
+    return "\n".join(lines)
+
+
+CHANGED = "Not as it was last run by `make notebooks`; the [status](status.md) has no record of it."
+
+
+def tables(found: list[dict]) -> list[str]:
+    """Each table under the name of its section."""
+    return [
+        line
+        for result in found
+        for line in (f"**{result['section']}**", "", "```text", result["text"], "```", "")
+    ]
+
+
+def status() -> str:
+    """A row for every notebook."""
+    lines = ["| chapter | run at (UTC) | seconds | peak memory | versions | machine |"]
+    lines += ["|---|---|---:|---:|---|---|"]
+    for path, notebook, title in notebooks():
+        if record := recorded(path, notebook):
+            memory = f"{record['peak_memory_mib']:,} MiB"
+            row = [record["date"], f"{record['seconds']:,.0f}", memory]
+            row += [versions(record), machine(record)]
+        else:
+            row = ["changed since its last recorded run", "", "", "", ""]
+        lines.append(f"| {title} | {' | '.join(row)} |")
+    return "\n".join(lines)
+
+
+def files() -> str:
+    """Every data file with its size, and whence its checksum."""
+    lines = ["| file | bytes | SHA-256 |", "|---|---:|---|"]
+    for parts in DATASETS.values():
+        for file in parts:
+            where = "" if file.urls else ", ships"
+            lines.append(f"| `{file.path}`{where} | {file.size:,} | `{file.sha256}` |")
+    return "\n".join(lines)
+
+
+MADE = {"results": results, "status": status, "files": files}
+
+
+def fill(app, docname, source):
+    """Put the tables where a page asks for them."""
+    for name, make in MADE.items():
+        if docname.startswith("book/") and f"<!-- {name} -->" in source[0]:
+            source[0] = source[0].replace(f"<!-- {name} -->", make())
+
+
+def setup(app):
+    app.connect("source-read", fill)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

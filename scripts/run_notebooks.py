@@ -1,0 +1,154 @@
+"""Run notebooks from top to bottom, and record that and how they ran.
+
+python scripts/run_notebooks.py                    # every notebook, in order
+python scripts/run_notebooks.py 05 06              # these
+python scripts/run_notebooks.py --scale paper 10   # at the size of the paper's experiments
+
+Outputs go back into the notebook, and book/runs.json says when, where and with what it ran; the
+book's page "Status" shows it. A notebook in which a cell fails stays as it was. A run at the size
+of the paper leaves the notebook alone: what its cells tagged "result" printed, and the cost, go to
+book/paper_scale/, and from there to the book's page "Results".
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+RUNS = ROOT / "book" / "runs.json"
+PAPER_SCALE = ROOT / "book" / "paper_scale"
+SWITCH = re.compile(r'^SCALE = "laptop"', re.MULTILINE)
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+# What the kernel says of itself, once it has run the last cell.
+PROBE = """
+import json, os, platform, resource, sys
+from importlib.metadata import version
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+import torch
+
+def cpu():
+    try:
+        lines = open("/proc/cpuinfo").read().splitlines()
+        return next(l.split(":")[1].strip() for l in lines if l.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+packages = ("torch", "numpy", "scipy", "ibhelpers")
+print(json.dumps({
+    "peak_memory_mib": round(peak / (2**20 if sys.platform == "darwin" else 2**10)),
+    "versions": {"python": platform.python_version()} | {p: version(p) for p in packages},
+    "machine": {
+        "cpu": cpu(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    },
+}))
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("chapters", nargs="*", metavar="NN", help="their numbers; all if none")
+    parser.add_argument("--scale", choices=["laptop", "paper"], default="laptop")
+    args = parser.parse_args()
+    for path in chosen(args.chapters):
+        notebook = nbformat.read(path, as_version=4)
+        if args.scale == "paper":
+            to_paper_scale(notebook, path.name)
+        print(f"{path.stem} ...", end=" ", flush=True)
+        record = run(notebook, path.parent) | {"scale": args.scale}
+        print(f"{record['seconds']:.0f} s, {record['peak_memory_mib']:,} MiB")
+        if args.scale == "paper":
+            write_json(PAPER_SCALE / f"{path.stem}.json", record | {"results": results(notebook)})
+            continue
+        nbformat.write(notebook, path)
+        write_json(RUNS, records() | {path.stem: record | {"sha256": fingerprint(notebook)}})
+
+
+def chosen(numbers: list[str]) -> list[Path]:
+    """The notebooks with these numbers, or all of them."""
+    found = {path.name[:2]: path for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
+    if unknown := set(numbers) - set(found):
+        raise SystemExit(
+            f"no notebook begins with {', '.join(sorted(unknown))}; there are: " + ", ".join(found)
+        )
+    return [path for number, path in found.items() if not numbers or number in numbers]
+
+
+def to_paper_scale(notebook: nbformat.NotebookNode, name: str) -> None:
+    """Turn the switch at the top of a notebook, in memory."""
+    switches = [cell for cell in notebook.cells if SWITCH.search(cell.source)]
+    if not switches:
+        raise SystemExit(f'{name}: no line begins with SCALE = "laptop"; it has one size only')
+    for cell in switches:
+        cell.source = SWITCH.sub('SCALE = "paper"', cell.source)
+
+
+def run(notebook: nbformat.NotebookNode, folder: Path) -> dict:
+    """Run every cell, tidy the outputs, and return when, how long and on what."""
+    probe = nbformat.v4.new_code_cell(PROBE)
+    notebook.cells.append(probe)
+    client = NotebookClient(
+        notebook, timeout=None, coalesce_streams=True, resources={"metadata": {"path": folder}}
+    )
+    started, clock = datetime.now(UTC), time.monotonic()
+    client.execute(env=os.environ | {"PYTHONPATH": str(ROOT)})
+    seconds = time.monotonic() - clock
+    notebook.cells.pop()
+    tidy(notebook)
+    said = json.loads(probe.outputs[0].text)
+    return {"date": f"{started:%Y-%m-%d %H:%M}", "seconds": round(seconds, 1)} | said
+
+
+def tidy(notebook: nbformat.NotebookNode) -> None:
+    """Drop times of execution, and widgets, which are dead without a kernel."""
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {})]
+
+
+def results(notebook: nbformat.NotebookNode) -> list[dict]:
+    """The section and the printed text of every cell tagged "result"."""
+    found, section = [], ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            headings = re.findall(r"^#+ (.+)$", cell.source, re.MULTILINE)
+            section = headings[-1] if headings else section
+        elif "result" in cell.metadata.get("tags", []):
+            printed = "".join(out.text for out in cell.outputs if out.get("name") == "stdout")
+            found.append({"section": section, "text": printed.rstrip("\n")})
+    return found
+
+
+def fingerprint(notebook: nbformat.NotebookNode) -> str:
+    """SHA-256 of code and outputs: a record holds for the notebook with this one."""
+    code = [(cell.source, cell.outputs) for cell in notebook.cells if cell.cell_type == "code"]
+    return hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()
+
+
+def records() -> dict[str, dict]:
+    """The record of every notebook that was run, by its name."""
+    return json.loads(RUNS.read_text(encoding="utf-8")) if RUNS.exists() else {}
+
+
+def write_json(path: Path, content: dict) -> None:
+    path.parent.mkdir(exist_ok=True)
+    ordered = json.dumps(dict(sorted(content.items())), indent=1, ensure_ascii=False)
+    path.write_text(ordered + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""What several test files share: the book, built once."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def html(tmp_path_factory):
+    """The folder of the freshly built pages; the first process that asks builds them for all."""
+    pytest.importorskip("jupyter_book", reason="the book's tools are not installed (extra: book)")
+    own = tmp_path_factory.getbasetemp()
+    output = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "book"
+    with FileLock(f"{output}.lock"):
+        if not (output / "built").exists():
+            output.mkdir(exist_ok=True)
+            built = subprocess.run(
+                [sys.executable, ROOT / "scripts" / "build_book.py", "--output", output],
+                capture_output=True,
+                text=True,
+                env=os.environ | {"NO_COLOR": "1", "REPOSITORY_URL": ""},
+            )
+            assert built.returncode == 0, built.stdout[-4000:] + built.stderr[-4000:]
+            (output / "built").touch()
+    return output / "_build" / "html"

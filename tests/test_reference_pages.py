@@ -1,0 +1,249 @@
+"""The reference pages say what is so: symbols, words, data sets, results and runs."""
+
+import importlib.util
+import inspect
+import json
+import os
+import re
+import sys
+import typing
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import ibhelpers as ib
+from ibhelpers.tasks._commands import DATASETS
+from ibhelpers.tasks._files import find
+
+ROOT = Path(__file__).parents[1]
+BOOK = ROOT / "book"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def page(name: str) -> str:
+    return (BOOK / f"{name}.md").read_text(encoding="utf-8")
+
+
+def load_module(path: Path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+run_notebooks = load_module(ROOT / "scripts" / "run_notebooks.py")
+course_pages = load_module(BOOK / "_ext" / "course_pages.py")
+
+# --- notation -----------------------------------------------------------------------------------
+
+NAMES = sorted(set(re.findall(r"`(ib\.[\w.()]+)`", page("notation"))))
+
+
+def resolve(name: str) -> None:
+    """Look up ib.a.b, ib.a(argument) or ib.a.method().attribute of what the method returns."""
+    thing = ib
+    for part in re.findall(r"\.\w+|\(\w*\)", name.removeprefix("ib")):
+        if part == "()":
+            thing = typing.get_type_hints(thing)["return"]
+            thing = ib.ScaledNoncentralChi2 if thing is typing.Self else thing
+        elif part.startswith("("):
+            assert part.strip("()") in inspect.signature(thing).parameters, name
+        elif hasattr(thing, part[1:]):
+            thing = getattr(thing, part[1:])
+        else:
+            documented = re.findall(r"^ *([\w, ]+) : ", inspect.getdoc(thing) or "", re.MULTILINE)
+            fields = ", ".join([*typing.get_type_hints(thing), *documented]).split(", ")
+            assert part[1:] in fields, f"{name}: {thing} has no {part[1:]}"
+
+
+def test_names_are_found_on_the_page():
+    assert len(NAMES) > 30
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_code_name_exists(name):
+    resolve(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["ib.GeneralisedChi2", "ib.GeneralizedChi2.weight", "ib.GaussianSpace(noises)"]
+)
+def test_a_name_that_does_not_exist_is_noticed(name):
+    with pytest.raises((AssertionError, AttributeError)):
+        resolve(name)
+
+
+GREEK = "alpha beta gamma delta varepsilon epsilon eta theta kappa lambda mu nu xi pi rho sigma tau"
+GREEK = {f"\\{name}" for name in f"{GREEK} varphi phi chi psi omega ell Lambda Sigma".split()}
+LAYOUT = r"\\(?:text|mathrm|operatorname|begin|end|label|mathbf)\s*\{[^{}]*\}"
+
+
+def symbols(markdown: str) -> set[str]:
+    """Letters, Latin and Greek, in the formulas of a text."""
+    prose = re.sub(r"```\{?python.*?```|`[^`\n]*`", "", markdown, flags=re.DOTALL)
+    formulas = re.findall(r"\$\$(.*?)\$\$|\$([^$]+?)\$", prose, re.DOTALL)
+    tex = " ".join(re.sub(LAYOUT, " ", shown or inline) for shown, inline in formulas)
+    commands = set(re.findall(r"\\[a-zA-Z]+", tex))
+    return (commands & GREEK) | set(re.findall(r"[a-zA-Z]", re.sub(r"\\[a-zA-Z]+", " ", tex)))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_symbol_of_a_chapter_is_on_the_page(path):
+    cells = nbformat.read(path, as_version=4).cells
+    used = set().union(*(symbols(c.source) for c in cells if c.cell_type == "markdown"))
+    assert not used - symbols(page("notation")) - {r"\pi", "g"}, "add it to book/notation.md"
+
+
+# --- glossary -----------------------------------------------------------------------------------
+
+
+def test_the_glossary_is_in_order_and_explains_each_word_once():
+    terms = re.findall(r"^(\w[\w -]*)\n  \S", page("glossary"), re.MULTILINE)
+    assert len(terms) > 30
+    assert terms == sorted(set(terms), key=str.lower)
+    linked = {  # {term}`word` or {term}`words <word>`
+        " ".join((target or shown).split())
+        for shown, target in re.findall(r"\{term\}`([^`<]+?)(?:\s*<([^>]+)>)?`", page("glossary"))
+    }
+    assert linked <= set(terms)
+
+
+# --- data sets ----------------------------------------------------------------------------------
+
+ROWS = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \|", page("datasets"), re.MULTILINE)
+
+
+def test_every_task_is_on_the_page():
+    assert {name for name, *_ in ROWS} == set(ib.tasks.available())
+
+
+@pytest.mark.parametrize(("name", "inputs", "outputs"), ROWS)
+def test_inputs_and_outputs_are_those_of_the_task(name, inputs, outputs):
+    files = () if name in ("cifar10", "mnist") else DATASETS.get(name, ())
+    if not all(map(find, files[:2])):
+        pytest.skip(f"{name} is not on this machine: set IBHELPERS_DATA")
+    task = ib.tasks.load(name, n_train=10, n_test=10)
+    assert task.X_train.shape[1] == int(inputs)
+    assert task.y_train.shape[1] == int(outputs)
+
+
+def test_the_files_are_those_that_the_package_checks():
+    table = course_pages.files()
+    for file in (file for files in DATASETS.values() for file in files):
+        assert file.sha256 in table and f"{file.size:,}" in table
+        assert (f"`{file.path}`, ships" in table) == (not file.urls)
+    readme = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    assert all(
+        file.sha256 in readme for files in DATASETS.values() for file in files if not file.urls
+    )
+
+
+@pytest.mark.parametrize("module", ["cifar10", "fashion_mnist", "mnist", "omniglot"])
+def test_numbers_of_examples_are_those_of_the_docstring(module):
+    (row,) = (line for line in page("datasets").splitlines() if line.startswith(f"| `{module}`"))
+    says = ib.tasks.available()[module]
+    for number in re.findall(r"\d+,\d{3}", row):
+        assert number in says
+
+
+# --- results and runs ---------------------------------------------------------------------------
+
+
+def test_results_show_what_the_tagged_cells_printed():
+    shown = course_pages.results()
+    tagged = 0
+    for path in NOTEBOOKS:
+        for cell in nbformat.read(path, as_version=4).cells:
+            if "result" in cell.metadata.get("tags", []):
+                tagged += 1
+                printed = "".join(out.get("text", "") for out in cell.outputs)
+                assert printed.strip("\n") and printed.strip("\n") in shown, cell.source
+    assert tagged
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_record_of_runs_is_of_this_very_notebook(path):
+    record = run_notebooks.records().get(path.stem, {})
+    notebook = nbformat.read(path, as_version=4)
+    assert record.get("sha256") == run_notebooks.fingerprint(notebook), (
+        f"code or outputs changed since; run: python scripts/run_notebooks.py {path.name[:2]}"
+    )
+    assert record["seconds"] < 180 and record["peak_memory_mib"] < 3 * 1024
+    assert record["scale"] == "laptop"
+
+
+def test_the_status_page_does_not_vouch_for_a_changed_notebook(monkeypatch):
+    path = NOTEBOOKS[0]
+    notebook = nbformat.read(path, as_version=4)
+    record = {
+        "date": "2001-02-03 04:05",
+        "seconds": 6.0,
+        "peak_memory_mib": 7,
+        "versions": {"python": "8.9"},
+        "machine": {"cpu": "Abacus", "cores": 1, "threads": 2, "gpu": None},
+        "sha256": run_notebooks.fingerprint(notebook),
+    }
+    monkeypatch.setattr(course_pages.run_notebooks, "records", lambda: {path.stem: record})
+    assert "2001-02-03 04:05 | 6 | 7 MiB | python 8.9 | Abacus, 1 core, 2 threads" in (
+        course_pages.status()
+    )
+    record["sha256"] = "another"
+    assert "Abacus" not in course_pages.status()
+    assert course_pages.recorded(path, notebook) is None
+
+
+SMALL = [
+    nbformat.v4.new_markdown_cell("# Title\n\n## Section"),
+    nbformat.v4.new_code_cell('SCALE = "laptop"  # or "paper"'),
+    nbformat.v4.new_code_cell("print(SCALE)", metadata={"tags": ["result"]}),
+]
+
+
+@pytest.fixture
+def one_notebook(tmp_path, monkeypatch):
+    """A folder with one small notebook, and records of its own."""
+    path = tmp_path / "notebooks" / "42_small.ipynb"
+    path.parent.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=SMALL), path)
+    monkeypatch.setattr(run_notebooks, "NOTEBOOKS", path.parent)
+    monkeypatch.setattr(run_notebooks, "RUNS", tmp_path / "runs.json")
+    monkeypatch.setattr(run_notebooks, "PAPER_SCALE", tmp_path / "paper_scale")
+    return path
+
+
+def test_a_run_is_written_back_and_recorded(one_notebook, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["run_notebooks.py"])
+    run_notebooks.main()
+    notebook = nbformat.read(one_notebook, as_version=4)
+    assert [cell.get("execution_count") for cell in notebook.cells] == [None, 1, 2]
+    assert notebook.cells[2].outputs[0].text == "laptop\n"
+    assert not any("execution" in cell.metadata for cell in notebook.cells)
+    record = json.loads(run_notebooks.RUNS.read_text())["42_small"]
+    assert record["sha256"] == run_notebooks.fingerprint(notebook)
+    assert record["versions"]["python"] == sys.version.split()[0]
+    assert record["machine"]["cores"] == os.cpu_count()
+    assert 50 < record["peak_memory_mib"] < 4096 and record["seconds"] > 0
+
+
+def test_a_run_at_the_papers_scale_leaves_the_notebook_alone(one_notebook, monkeypatch):
+    before = one_notebook.read_bytes()
+    monkeypatch.setattr(sys, "argv", ["run_notebooks.py", "--scale", "paper", "42"])
+    run_notebooks.main()
+    assert one_notebook.read_bytes() == before and not run_notebooks.RUNS.exists()
+    kept = json.loads((run_notebooks.PAPER_SCALE / "42_small.json").read_text())
+    assert kept["results"] == [{"section": "Section", "text": "paper"}]
+    assert kept["scale"] == "paper" and kept["machine"]["cores"] == os.cpu_count()
+    shown = course_pages.results()
+    assert "At the paper's scale" in shown and "```text\npaper\n```" in shown
+
+
+def test_a_notebook_without_the_switch_has_one_scale():
+    with pytest.raises(SystemExit, match="one size only"):
+        run_notebooks.to_paper_scale(nbformat.v4.new_notebook(cells=SMALL[:1]), "42_small")
+
+
+def test_an_unknown_chapter_is_answered_with_the_known_ones(one_notebook):
+    with pytest.raises(SystemExit, match="there are: 42"):
+        run_notebooks.chosen(["43"])
