@@ -114,6 +114,15 @@ SLIPS = [
     ("02.4", space_losses(seed=0), "Two different seeds"),
     ("02.4", space_losses(lambda losses: torch.rand(len(losses)).double()), "same seed"),
     ("02.5", 8, "on average"),
+    ("07.1", 0.05, "answering 0"),
+    ("07.1", 0.95, "sum"),
+    ("07.2", 0.1444 * 0.09, "which fraction"),
+    ("07.3", 9861.8 / 5, "compute it"),
+    ("08.1", 7, "degree 3 alone"),
+    ("08.1", 10, "there are two"),
+    ("08.3", 68, "begins at 0"),
+    ("08.4", 13.9186 + np.log10(9), "each output"),
+    ("08.4", 13.9186 - np.log10(20), "That is E"),
 ]
 
 
