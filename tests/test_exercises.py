@@ -142,6 +142,26 @@ def test_notebooks_check_only_exercises_that_exist():
     assert asked <= set(known())
 
 
+# Chapter 00 is a first look; its one exercise is checked by the reader.
+COURSE = sorted(path for path in NOTEBOOKS.glob("*.ipynb") if not path.name.startswith("00"))
+
+
+@pytest.mark.parametrize("path", COURSE, ids=lambda path: path.stem)
+def test_every_exercise_of_a_chapter_has_a_number_a_hint_a_check_and_a_solution(path):
+    notebook = nbformat.read(path, as_version=4)
+    chapter = path.name[:2]
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    start = r"\{exercise-start\} (.*)\n:label: (\S+)\n(:nonumber:)?"
+    exercises = re.findall(start, text)
+    names = [f"{chapter}.{number}" for number in range(1, len(exercises) + 1)]
+    assert len(names) >= 4
+    assert names == [name for name in known() if name.startswith(f"{chapter}.")]
+    assert list(solutions(notebook)) == [f"ex-{name.replace('.', '-')}" for name in names]
+    for name, (title, label, unnumbered) in zip(names, exercises, strict=True):
+        assert title.startswith(f"{name}: ") and label == f"ex-{name.replace('.', '-')}"
+        assert unnumbered, "the number is in the title"
+
+
 # --- check itself -------------------------------------------------------------------------------
 
 

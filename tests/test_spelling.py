@@ -25,7 +25,8 @@ TYPING_ERRORS = dict(
 TERMS = {"generalized", "generalization", "optimizer", "optimizers"}
 TERMS |= {"licensed", "math", "program", "programs", "story"}
 NOT_PROSE = re.compile(
-    r"``.*?``|`.*?`|\.\. math:: .*?\n\n|\$\$.*?\$\$|\$.*?\$|https?://\S+|\]\([^)]*\)|^ *>>>.*?$|<[^>]+>",
+    r"``.*?``|`.*?`|\.\. math:: .*?\n\n|\$\$.*?\$\$|\$.*?\$|https?://\S+|\]\([^)]*\)|^ *>>>.*?$"
+    r"|<[^>\n]+>",
     re.DOTALL | re.MULTILINE,
 )
 

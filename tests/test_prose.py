@@ -1,0 +1,108 @@
+"""What the notebooks say in prose was computed in them, and their links lead somewhere."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# The chapters whose prose quotes results of experiments.
+QUOTING = [path for path in NOTEBOOKS if "05" <= path.name[:2] <= "09"]
+NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\w]|\.\d|,\d{3})")
+NOT_A_RESULT = re.compile(
+    r"\*\*Time:\*\*.*|```.*?\n(?::.*\n)*|`[^`]*`|\{[\w:]+\}`[^`]*`"  # code, figures, citations
+    r"|\]\([^)]*\)|https?://\S+"  # links
+    r"|arXiv:\S+|[Cc]hapters? \d\d(?:(?:,| and| to) \d\d)*|\b0\d\b"  # references
+    r"|\b(?:19|20)\d\d\b(?!\d|,\d)"  # years
+)
+
+
+def notebook(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def quoted(markdown: str) -> list[str]:
+    """Numbers of two significant digits or more in a text, as they are written."""
+    text = NOT_A_RESULT.sub(" ", markdown.replace("{,}", ",").replace("\\,", " "))
+    found = [n.replace(",", "") for n in NUMBER.findall(text)]
+    return [n for n in found if len(n.replace(".", "").strip("0")) >= 2]
+
+
+def computed(cells: list) -> set[float]:
+    """Numbers in the code and in the printed outputs of a notebook."""
+    found = set()
+    for cell in cells:
+        if cell.cell_type == "code":
+            said = [str(out.get("text", "")) for out in cell.outputs]
+            text = "\n".join([cell.source, *said]).replace("_", "")
+            found |= {float(n.replace(",", "")) for n in re.findall(NUMERAL, text)}
+    return found
+
+
+NUMERAL = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*(?:[eE][+-]?\d+)?"
+
+
+def is_among(number: str, numbers: set[float]) -> bool:
+    """Whether a number, or one that rounds to it, is there; a fraction stands for its per cent."""
+    zeros = len(number) - len(number.rstrip("0"))  # of 13000: about 13,000
+    decimals = len(number.partition(".")[2]) if "." in number else -zeros
+    return any(round(x * scale, decimals) == float(number) for x in numbers for scale in (1, 100))
+
+
+def uncomputed(cells: list) -> list[tuple[str, str]]:
+    """Cell and number, for every number in the prose that no code or output has."""
+    there = computed(cells)
+    return [
+        (cell.id, number)
+        for cell in cells
+        if cell.cell_type == "markdown"
+        for number in quoted(cell.source)
+        if not is_among(number, there)
+    ]
+
+
+@pytest.mark.parametrize("path", QUOTING, ids=lambda path: path.stem)
+def test_every_number_in_the_prose_was_computed(path):
+    assert not uncomputed(notebook(path).cells), "print it, or derive it in a cell"
+
+
+def test_a_number_that_was_not_computed_is_noticed():
+    code = nbformat.v4.new_code_cell("x = 0.25  # of 1_234")
+    code.outputs = [nbformat.v4.new_output("stream", text="9,605.6 bits and 83.4 %, 2467\n")]
+    right = (
+        "In 2024, chapter 05: 9,605.6 or 9,606 bits, 25 %, 1,234, $83\\,\\%$, about 2,500; `777`."
+    )
+    wrong = "It takes 9,605.7 bits, or 26 %, or $1.25$."
+    cells = [code, nbformat.v4.new_markdown_cell(right), nbformat.v4.new_markdown_cell(wrong)]
+    assert [number for _, number in uncomputed(cells)] == ["9605.7", "26", "1.25"]
+
+
+# --- links and cells ----------------------------------------------------------------------------
+
+PAGES = [*NOTEBOOKS, *sorted((ROOT / "book").glob("*.md")), *sorted(ROOT.glob("*.md"))]
+PAGES += [ROOT / "data" / "README.md"]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_inside_the_repository_lead_somewhere(path):
+    if path.suffix == ".md":
+        text = path.read_text(encoding="utf-8")
+    else:
+        cells = notebook(path).cells
+        text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    links = re.findall(r"\]\((?!\w+:)([^)#\s]+)[^)]*\)", re.sub(r"`[^`\n]*`|\$[^$\n]*\$", "", text))
+    assert not [link for link in links if not (path.parent / unquote(link)).exists()]
+
+
+LONGEST = 30  # lines; the aim is 4 to 10, and figures take more
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_code_cells_can_be_read_at_a_glance(path):
+    cells = [cell for cell in notebook(path).cells if cell.cell_type == "code"]
+    lengths = [len(cell.source.splitlines()) for cell in cells if "plt." not in cell.source]
+    assert max(lengths) <= LONGEST
+    assert sum(length <= 15 for length in lengths) >= 0.6 * len(lengths)
