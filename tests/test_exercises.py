@@ -114,6 +114,12 @@ SLIPS = [
     ("02.4", space_losses(seed=0), "Two different seeds"),
     ("02.4", space_losses(lambda losses: torch.rand(len(losses)).double()), "same seed"),
     ("02.5", 8, "on average"),
+    ("09.1", 45.0, "squared"),
+    ("09.2", 191.799, "mean"),
+    ("09.3", 499.864, "together"),
+    ("09.5", 0.08743 * 10, "all targets"),
+    ("09.5", 1 / 0.087432, "divided"),
+    ("09.6", 27.2, "evidence"),
 ]
 
 
