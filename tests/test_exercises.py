@@ -88,6 +88,9 @@ def space_losses(change=lambda losses: losses, *, seed=None):
 
 
 SLIPS = [
+    ("00.1", 6.0, "decimal"),
+    ("00.2", 0.14307, "nats"),
+    ("00.3", 4270.96, "lengthscale 5"),
     ("01.1", 3.0, "no mistake at all"),
     ("01.2", 4.1926 * np.log(2), "nats"),
     ("01.2", 10 - np.log2(45), "exactly two"),
