@@ -41,19 +41,21 @@ class ScoreQuantile:
     def fit(cls, law: Law) -> ScoreQuantile | None:
         """The polynomial for a law, or None where 65 nodes do not give ten digits.
 
-        New nodes are put between the old ones until the polynomial through the old ones predicts
-        them. The polynomial that is returned runs through both and is better still.
+        Every other node must be predicted by the rest; until it is, new nodes are put between the
+        old. The polynomial that is returned runs through all and is better still.
         """
         z, y = _exact_pairs(law, np.arange(17) / 16)
-        for n in (16, 32):
-            z_new, y_new = _exact_pairs(law, (np.arange(n) + 0.5) / n)
-            between = np.arange(1, n + 1)
-            z_all, y_all = np.insert(z, between, z_new), np.insert(y, between, y_new)
-            if not (np.isfinite(z_all).all() and (np.diff(z_all) > 0).all()):
-                return None
-            if (np.abs(_interpolate(z, y, z_new) - y_new) < _TOLERANCE).all():
-                return cls(z_all, y_all, law.lowest)
-            z, y = z_all, y_all
+        while np.isfinite(z).all() and (np.diff(z) > 0).all():
+            error = np.abs(_interpolate(z[::2], y[::2], z[1::2]) - y[1::2]).max()
+            if error < _TOLERANCE:
+                return cls(z, y, law.lowest)
+            n = len(z) - 1
+            if n == 64:
+                break
+            new = _exact_pairs(law, (np.arange(n) + 0.5) / n)
+            z, y = (
+                np.insert(old, np.arange(1, n + 1), a) for old, a in zip((z, y), new, strict=True)
+            )
         return None
 
     def __call__(self, z: np.ndarray) -> np.ndarray:

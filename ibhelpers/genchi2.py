@@ -109,9 +109,9 @@ class GeneralizedChi2(Law):
         """Draw n independent losses, shape (n,).
 
         The losses of more than 16 terms are quantiles of normal scores, by an interpolant of ten
-        digits or more, in about the time of 33 values of `cdf` for the first draw of a law and in
-        a fraction of it for the next. Where the interpolant is not so good, terms are drawn and
-        added. The first losses of a larger draw are those of a smaller one.
+        digits or more: the first draw from a law takes the time of 17 to 65 values of `cdf`, the
+        next ones a fraction of it. Where the interpolant is not so good, terms are drawn and added.
+        The first losses of a larger draw are those of a smaller one.
 
         Raises
         ------

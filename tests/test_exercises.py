@@ -88,6 +88,9 @@ def space_losses(change=lambda losses: losses, *, seed=None):
 
 
 SLIPS = [
+    ("00.1", 6.0, "decimal"),
+    ("00.2", 0.14307, "nats"),
+    ("00.3", 4270.96, "lengthscale 5"),
     ("01.1", 3.0, "no mistake at all"),
     ("01.2", 4.1926 * np.log(2), "nats"),
     ("01.2", 10 - np.log2(45), "exactly two"),
@@ -114,6 +117,21 @@ SLIPS = [
     ("02.4", space_losses(seed=0), "Two different seeds"),
     ("02.4", space_losses(lambda losses: torch.rand(len(losses)).double()), "same seed"),
     ("02.5", 8, "on average"),
+    ("07.1", 0.05, "answering 0"),
+    ("07.1", 0.95, "sum"),
+    ("07.2", 0.1444 * 0.09, "which fraction"),
+    ("07.3", 9861.8 / 5, "compute it"),
+    ("08.1", 7, "degree 3 alone"),
+    ("08.1", 10, "there are two"),
+    ("08.3", 68, "begins at 0"),
+    ("08.4", 13.9186 + np.log10(9), "each output"),
+    ("08.4", 13.9186 - np.log10(20), "That is E"),
+    ("09.1", 45.0, "squared"),
+    ("09.2", 191.799, "mean"),
+    ("09.3", 499.864, "together"),
+    ("09.5", 0.08743 * 10, "all targets"),
+    ("09.5", 1 / 0.087432, "divided"),
+    ("09.6", 27.2, "evidence"),
 ]
 
 

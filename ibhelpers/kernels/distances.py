@@ -59,7 +59,7 @@ def absolute_distances(
     """Return D[i, j] = Σ_c |A[i, c] − B[j, c]| / lengthscale[c].
 
     Every entry is accurate to a few units in the last place. No matrix product gives this: it
-    costs one pass over D for each input dimension, about ten times ``squared_distances``.
+    costs about ten times as much as ``squared_distances``.
 
     Parameters
     ----------
@@ -67,6 +67,9 @@ def absolute_distances(
     lengthscale : float64 tensor, shape (d,) or (1,)
         The unit of length, in each dimension or in all.
     """
+    if len(lengthscale) == 1:
+        return torch.cdist(A, B, p=1.0).div_(lengthscale)
+    # Inputs that are divided first would lose the digits in which close ones differ.
     D = A.new_zeros(len(A), len(B))
     difference = torch.empty_like(D)
     for a, b, unit in zip(A.T, B.T, lengthscale.expand(A.shape[1]).tolist(), strict=True):

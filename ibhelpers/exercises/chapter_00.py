@@ -1,0 +1,54 @@
+"""Checks of chapter 00, start here."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+from .. import kernels, tasks
+from ..bias import inductive_bias
+from ..gaussian import GaussianSpace
+from ..genchi2 import GeneralizedChi2
+from .blocks import Check, number
+
+
+@functools.cache
+def _law(lengthscale: float) -> GeneralizedChi2:
+    """The law of the test loss on the chapter's task."""
+    task = tasks.load("mnist", n_train=1000, n_test=500, balanced=False)
+    return GaussianSpace(kernels.RBF(lengthscale)).loss_law(task)
+
+
+def _reached(nats: float) -> float:
+    return _law(5.0).ilogcdf(-nats)
+
+
+CHECKS: dict[str, Check] = {
+    "00.1": number(
+        lambda: math.log2(1e6),
+        within=0.08,
+        unit="bits",
+        slips={
+            "That is the number of decimal digits; each bit halves what is left.": 6.0,
+            "That is log2 of a thousand: how many thousands has a million?": math.log2(1000),
+        },
+    ),
+    "00.2": number(
+        lambda: _reached(1000 * math.log(2)),
+        within=1e-4,
+        slips={
+            "That is what 1,000 nats buy; a bit is log 2 = 0.69 nats.": lambda: _reached(1000.0),
+        },
+    ),
+    "00.3": number(
+        lambda: inductive_bias(_law(10.0), 0.05).bits,
+        within=0.5,
+        unit="bits",
+        slips={
+            "That is for lengthscale 5.": lambda: inductive_bias(_law(5.0), 0.05).bits,
+            "That is for lengthscale 2.5: half, not twice.": (
+                lambda: inductive_bias(_law(2.5), 0.05).bits
+            ),
+        },
+    ),
+}

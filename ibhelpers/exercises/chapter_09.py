@@ -1,0 +1,127 @@
+"""Checks of chapter 09, dimension, data, error."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+
+from .. import kernels, tasks
+from ..bias import inductive_bias
+from ..gaussian import GaussianSpace
+from ..genchi2 import GeneralizedChi2
+from ..kernel_sweep import sweep
+from ..tasks import Task
+from .blocks import Check, callable_gives, number
+
+
+@functools.cache
+def _digits() -> Task:
+    """The small task with which the exercises work."""
+    return tasks.load("digits", n_train=300, n_test=200)
+
+
+def _knowing_nothing(weight: float) -> float:
+    law = GeneralizedChi2(weights=[weight], dof=[50], noncentrality=[0])
+    return inductive_bias(law, 0.1).bits
+
+
+@functools.cache
+def _bits_by_examples() -> dict[int, float]:
+    laws = GaussianSpace(kernels.RBF(2.0)).learning_curve(_digits(), [100, 300])
+    return {n: inductive_bias(law, 0.03).bits for n, law in laws.items()}
+
+
+def _saved() -> float:
+    return _bits_by_examples()[100] - _bits_by_examples()[300]
+
+
+def _examples_needed(task: Task, kernel: kernels.Kernel, target: float, budget: float) -> float:
+    # One size after the other, from scratch: not the way of the notebook's solution.
+    for n in range(50, task.n_train + 1, 50):
+        first = Task(task.X_train[:n], task.y_train[:n], task.X_test, task.y_test)
+        if inductive_bias(GaussianSpace(kernel).loss_law(first), target).bits <= budget:
+            return n
+    return math.inf
+
+
+def _likeliest_factor(*, outputs: int = 10) -> float:
+    """The evidence is highest where the whitened targets have a mean square of 1."""
+    covariance = kernels.RBF(2.0)(_digits().X_train).numpy()
+    whitened = np.linalg.solve(np.linalg.cholesky(covariance), _digits().y_train)
+    return float((whitened**2).sum() / (len(whitened) * outputs))
+
+
+@functools.cache
+def _price(judge: str) -> float:
+    """Bits of the lengthscale that is best by one column, less the fewest bits."""
+    choices = [kernels.RBF(lengthscale) for lengthscale in (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)]
+    table = sweep(_digits(), choices, 0.02)
+    judged = table[judge] if judge == "leave_one_out_error" else -table[judge]
+    return float(table.bits[judged.idxmin()] - table.bits.min())
+
+
+CHECKS: dict[str, Check] = {
+    # Squared distances grow by 9, distances by 3.
+    "09.1": number(
+        15.0,
+        within=1e-6,
+        slips={
+            "That is the factor of the squared distances; a lengthscale is a distance.": 45.0,
+            "That is for blocks of 2 × 2.": 10.0,
+            "The distances grow; do they make the lengthscale smaller?": 5 / 3,
+        },
+    ),
+    "09.2": number(
+        lambda: _knowing_nothing(1 / 50),
+        within=0.05,
+        unit="bits",
+        slips={
+            "That is for the sum of the squares; the loss is their mean.": (
+                lambda: _knowing_nothing(1.0)
+            ),
+        },
+    ),
+    "09.3": number(
+        lambda: _saved() / 200,
+        within=0.005,
+        unit="bits",
+        slips={
+            "That is what all the examples save together.": _saved,
+            "From 100 to 300 there are 200 more, not 300.": lambda: _saved() / 300,
+            "Less what is still needed, not more: before minus after.": lambda: -_saved() / 200,
+        },
+    ),
+    "09.4": callable_gives(
+        _examples_needed,
+        [
+            (_digits, lambda: kernels.RBF(2.0), 0.03, 1000.0),
+            (_digits, lambda: kernels.RBF(2.0), 0.05, 600.0),
+            (_digits, lambda: kernels.RBF(1.0), 0.02, 100.0),
+        ],
+    ),
+    "09.5": number(
+        _likeliest_factor,
+        within=5e-4,
+        slips={
+            "Divide by the number of all targets, n k, not by the number of examples.": (
+                lambda: _likeliest_factor(outputs=1)
+            ),
+            "That is the root of it: s multiplies variances.": (
+                lambda: math.sqrt(_likeliest_factor())
+            ),
+            "That is one divided by it.": lambda: 1 / _likeliest_factor(),
+        },
+    ),
+    "09.6": number(
+        lambda: _price("leave_one_out_error"),
+        within=0.5,
+        unit="bits",
+        slips={
+            "That is the price of choosing by the evidence.": (
+                lambda: _price("log_marginal_likelihood")
+            ),
+        },
+    ),
+}
