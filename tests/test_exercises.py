@@ -151,8 +151,7 @@ def test_notebooks_check_only_exercises_that_exist():
     assert asked <= set(known())
 
 
-# Chapter 00 is a first look; its one exercise is checked by the reader.
-COURSE = sorted(path for path in NOTEBOOKS.glob("*.ipynb") if not path.name.startswith("00"))
+COURSE = sorted(NOTEBOOKS.glob("*.ipynb"))
 
 
 @pytest.mark.parametrize("path", COURSE, ids=lambda path: path.stem)
@@ -163,7 +162,7 @@ def test_every_exercise_of_a_chapter_has_a_number_a_hint_a_check_and_a_solution(
     start = r"\{exercise-start\} (.*)\n:label: (\S+)\n(:nonumber:)?"
     exercises = re.findall(start, text)
     names = [f"{chapter}.{number}" for number in range(1, len(exercises) + 1)]
-    assert len(names) >= 4
+    assert len(names) >= (3 if chapter == "00" else 4)  # chapter 00 takes ten minutes
     assert names == [name for name in known() if name.startswith(f"{chapter}.")]
     assert list(solutions(notebook)) == [f"ex-{name.replace('.', '-')}" for name in names]
     for name, (title, label, unnumbered) in zip(names, exercises, strict=True):
@@ -175,7 +174,7 @@ def test_every_exercise_of_a_chapter_has_a_number_a_hint_a_check_and_a_solution(
 
 
 def test_an_unknown_exercise_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"exercise: found '99\.9'; the exercises are 01\.1"):
+    with pytest.raises(ValueError, match=r"exercise: found '99\.9'; the exercises are 00\.1"):
         ib.check("99.9", 1.0)
 
 

@@ -38,11 +38,13 @@ def computed(cells: list) -> set[float]:
         if cell.cell_type == "code":
             said = [str(out.get("text", "")) for out in cell.outputs]
             text = "\n".join([cell.source, *said]).replace("_", "")
-            found |= {float(n.replace(",", "")) for n in re.findall(NUMERAL, text)}
+            for number, exponent in NUMERAL.findall(text):
+                value, power = float(number.replace(",", "")), int(exponent or 0)
+                found |= {value, abs(power), value * 10.0 ** max(min(power, 300), -300)}
     return found
 
 
-NUMERAL = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*(?:[eE][+-]?\d+)?"
+NUMERAL = re.compile(r"(\d+(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*)(?:[eE]([+-]?\d+))?")
 
 
 def is_among(number: str, numbers: set[float]) -> bool:
@@ -71,10 +73,11 @@ def test_every_number_in_the_prose_was_computed(path):
 
 def test_a_number_that_was_not_computed_is_noticed():
     code = nbformat.v4.new_code_cell("x = 0.25  # of 1_234")
-    code.outputs = [nbformat.v4.new_output("stream", text="9,605.6 bits and 83.4 %, 2467\n")]
-    right = (
-        "In 2024, chapter 05: 9,605.6 or 9,606 bits, 25 %, 1,234, $83\\,\\%$, about 2,500; `777`."
-    )
+    code.outputs = [
+        nbformat.v4.new_output("stream", text="9,605.6 bits and 83.4 %, 2467, 7.43e+14")
+    ]
+    right = "In 2024, chapter 05: 9,605.6 or 9,606 bits, 25 %, 1,234, $83\\,\\%$, about 2,500"
+    right += " or $7.4 \\cdot 10^{14}$; `777`."
     wrong = "It takes 9,605.7 bits, or 26 %, or $1.25$."
     cells = [code, nbformat.v4.new_markdown_cell(right), nbformat.v4.new_markdown_cell(wrong)]
     assert [number for _, number in uncomputed(cells)] == ["9605.7", "26", "1.25"]

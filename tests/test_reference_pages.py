@@ -186,9 +186,8 @@ def test_the_status_page_does_not_vouch_for_a_changed_notebook(monkeypatch):
         "sha256": run_notebooks.fingerprint(notebook),
     }
     monkeypatch.setattr(course_pages.run_notebooks, "records", lambda: {path.stem: record})
-    assert "2001-02-03 04:05 | 6 | 7 MiB | python 8.9 | Abacus, 1 core, 2 threads" in (
-        course_pages.status()
-    )
+    assert "2001-02-03 04:05 | 6 | 7 MiB | A |" in course_pages.status()
+    assert "A: python 8.9; Abacus, 1 core, 2 threads" in course_pages.status()
     record["sha256"] = "another"
     assert "Abacus" not in course_pages.status()
     assert course_pages.recorded(path, notebook) is None

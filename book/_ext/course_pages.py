@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from string import ascii_uppercase
 
 import nbformat
 
@@ -89,17 +90,21 @@ def tables(found: list[dict]) -> list[str]:
 
 
 def status() -> str:
-    """A row for every notebook."""
-    lines = ["| chapter | run at (UTC) | seconds | peak memory | versions | machine |"]
-    lines += ["|---|---|---:|---:|---|---|"]
+    """A row for every notebook, and below them what they ran with."""
+    lines = ["| chapter | run at (UTC) | seconds | peak memory | with |", "|---|---|---:|---:|---|"]
+    environments = []
     for path, notebook, title in notebooks():
         if record := recorded(path, notebook):
+            environment = f"{versions(record)}; {machine(record)}"
+            if environment not in environments:
+                environments.append(environment)
+            letter = ascii_uppercase[environments.index(environment)]
             memory = f"{record['peak_memory_mib']:,} MiB"
-            row = [record["date"], f"{record['seconds']:,.0f}", memory]
-            row += [versions(record), machine(record)]
+            row = [record["date"], f"{record['seconds']:,.0f}", memory, letter]
         else:
-            row = ["changed since its last recorded run", "", "", "", ""]
+            row = ["changed since its last recorded run", "", "", ""]
         lines.append(f"| {title} | {' | '.join(row)} |")
+    lines += [f"\n{a}: {e}" for a, e in zip(ascii_uppercase, environments, strict=False)]
     return "\n".join(lines)
 
 
