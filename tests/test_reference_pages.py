@@ -197,7 +197,7 @@ SMALL = [
     nbformat.v4.new_markdown_cell("# Title\n\n## Section"),
     nbformat.v4.new_code_cell('SCALE = "laptop"  # or "paper"'),
     nbformat.v4.new_code_cell("print(SCALE)", metadata={"tags": ["result"]}),
-    nbformat.v4.new_code_cell("import ipywidgets\n_ = ipywidgets.interact(lambda x: print(x), x=3)"),
+    nbformat.v4.new_code_cell("from ipywidgets import *\n_ = interact(lambda x: print(x), x=3)"),
 ]
 
 
