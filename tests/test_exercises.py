@@ -146,7 +146,7 @@ def test_notebooks_check_only_exercises_that_exist():
 
 
 def test_an_unknown_exercise_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"exercise: found '99\.9'; the exercises are 01\.1"):
+    with pytest.raises(ValueError, match=r"exercise: found '99\.9'; the exercises are 00\.1"):
         ib.check("99.9", 1.0)
 
 
