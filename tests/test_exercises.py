@@ -87,6 +87,7 @@ def space_losses(change=lambda losses: losses, *, seed=None):
     return answer
 
 
+POINTS = ib.tasks.load("synthetic", n_train=20, n_test=10, intrinsic=10, ambient=10, seed=1)
 SLIPS = [
     ("00.1", 6.0, "decimal"),
     ("00.2", 0.14307, "nats"),
@@ -132,6 +133,24 @@ SLIPS = [
     ("09.5", 0.08743 * 10, "all targets"),
     ("09.5", 1 / 0.087432, "divided"),
     ("09.6", 27.2, "evidence"),
+    ("10.1", lambda W, X, Y: ((X @ W - Y) ** 2).mean(axis=2), "shape"),
+    ("10.2", lambda train, test, limit: np.median(test[train <= limit]), "NaN"),
+    ("10.3", 1024, "bad luck"),
+    ("10.3", 3067, "one side"),
+    ("10.4", 465.03, "0 always"),
+    ("10.4", 584.85 * np.log(2), "nats"),
+    ("10.5", lambda law, task, model: 0.0, "too small"),
+    ("11.1", 3392, "biases"),
+    ("11.1", 2410, "hidden layer"),
+    ("11.2", lambda w, v, g, lr: np.array([w - lr * v, 0.9 * v + g]), "entries"),
+    ("11.3", "momentum", "It is not"),
+    ("11.4", 22.72, "depth=1"),
+    ("11.4", 14.34, "tangent"),
+    ("11.4", 20.25, "readout"),
+    ("11.5", ib.kernels.NNGP(depth=1)(torch.tensor(POINTS.X_test)), "before training"),
+    ("11.5", ib.GaussianSpace(ib.kernels.NTK(depth=1)).posterior(POINTS).covariance, "tangent"),
+    ("11.6", 8.0, "how few"),
+    ("11.6", 9.06, "upper end"),
 ]
 
 
@@ -251,6 +270,7 @@ def test_choice_satisfies_and_all_of():
     assert check("up") == []
     assert "It is not 'down'" in check("down")[0]
     assert "one of 'up', 'down'" in check(3)[0]
+    assert "one of 'up', 'down'" in check(np.ones(3))[0]
     positive = blocks.satisfies(lambda x: x > 0, "It should be positive.")
     even = blocks.satisfies(lambda x: x % 2 == 0, "It should be even.")
     both = blocks.all_of(positive, even)

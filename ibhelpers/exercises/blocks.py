@@ -90,7 +90,7 @@ def choice(expected: str | Callable[[], str], options: Sequence[str]) -> Check:
     """Check that the right one of a few words was chosen."""
 
     def check(answer: Any) -> list[str]:
-        if answer not in options:
+        if not isinstance(answer, str) or answer not in options:
             listed = ", ".join(repr(option) for option in options)
             return [f"Give one of {listed}; found {answer!r}."]
         return [] if answer == _value(expected) else [f"It is not {answer!r}."]

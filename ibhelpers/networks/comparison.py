@@ -37,13 +37,18 @@ def standard_models(*, seed: int = 0) -> dict[str, Any]:
     from sklearn.neighbors import KNeighborsRegressor
     from sklearn.tree import DecisionTreeRegressor
 
-    boosting = HistGradientBoostingRegressor(max_iter=50, random_state=seed)
+    # One boosting an output is slow, and pixels need few bins: these settings take a quarter of the
+    # time of max_iter=50 with scikit-learn's defaults, on MNIST, for nearly the same loss.
+    boosting = HistGradientBoostingRegressor(
+        max_iter=20, learning_rate=0.2, max_bins=32, random_state=seed
+    )
+    forest = RandomForestRegressor(n_estimators=100, max_features=1 / 3, random_state=seed)
     return {
         "linear regression": LinearRegression(),
         "ridge regression": Ridge(alpha=1.0),
         "k nearest neighbours": KNeighborsRegressor(n_neighbors=5),
         "decision tree": DecisionTreeRegressor(random_state=seed),
-        "random forest": RandomForestRegressor(n_estimators=100, random_state=seed),
+        "random forest": forest,
         "gradient boosting": MultiOutputRegressor(boosting),
         "kernel ridge": KernelRidge(alpha=0.1, kernel="rbf"),
     }

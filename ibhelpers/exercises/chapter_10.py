@@ -1,0 +1,84 @@
+"""Checks of chapter 10, networks as hypotheses."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import Ridge
+from sklearn.neighbors import KNeighborsRegressor
+
+from .. import kernels, tasks
+from ..bias import inductive_bias
+from ..gaussian import GaussianSpace
+from ..genchi2 import GeneralizedChi2
+from .blocks import Check, callable_gives, number
+
+
+def _stacked_losses(W, X, Y) -> np.ndarray:
+    return ((X @ W - Y) ** 2).mean(axis=(1, 2))
+
+
+def _stack_of(S: int, n: int, d: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(S)
+    return tuple(rng.standard_normal(shape) for shape in ((S, d, k), (n, d), (n, k)))
+
+
+def _fitted_median(train_loss, test_loss, limit) -> float:
+    return float(np.median(test_loss[(train_loss <= limit) & np.isfinite(test_loss)]))
+
+
+_TRAIN = np.array([0.03, 0.01, 0.02, np.nan, 0.02, 0.05])
+_TEST = np.array([0.09, 0.06, 0.07, np.nan, np.nan, 0.01])
+
+
+@functools.cache
+def _digits() -> tuple[tasks.Task, GeneralizedChi2]:
+    task = tasks.load("digits", n_train=100, n_test=500)
+    return task, GaussianSpace(kernels.RBF(2.0)).loss_law(task)
+
+
+def _bits_of_a_constant(share_of_mean: float = 1.0) -> float:
+    task, law = _digits()
+    constant = share_of_mean * task.y_train.mean(axis=0)
+    return float(inductive_bias(law, ((task.y_test - constant) ** 2).mean()).bits)
+
+
+def _provided(law, task, model) -> float:
+    predicted = model.fit(task.X_train, task.y_train).predict(task.X_test)
+    return float(inductive_bias(law, ((predicted - task.y_test) ** 2).mean()).bits)
+
+
+CHECKS: dict[str, Check] = {
+    "10.1": callable_gives(_stacked_losses, [_stack_of(3, 7, 4, 2), _stack_of(5, 2, 3, 1)]),
+    "10.2": callable_gives(
+        _fitted_median, [(_TRAIN, _TEST, limit) for limit in (0.01, 0.02, 0.03, 1.0)]
+    ),
+    # No hit in S draws certifies p < 1 - 0.025^(1/S); that should be 2^-10.
+    "10.3": number(
+        lambda: math.ceil(math.log(0.025) / math.log1p(-(2.0**-10))),
+        within=1.5,
+        slips={
+            "2^10 networks support fewer than ten bits: a target is also missed by bad luck.": 1024,
+            "That is for 95 % at one side; the limits of the course leave 2.5 % there.": lambda: (
+                math.ceil(math.log(0.05) / math.log1p(-(2.0**-10)))
+            ),
+        },
+    ),
+    "10.4": number(
+        _bits_of_a_constant,
+        within=0.5,
+        unit="bits",
+        slips={"That is for answering 0 always.": lambda: _bits_of_a_constant(0.0)},
+    ),
+    "10.5": callable_gives(
+        _provided,
+        [
+            (lambda: _digits()[1], lambda: _digits()[0], model)
+            for model in (DummyRegressor(), Ridge(1.0), KNeighborsRegressor(3))
+        ],
+        within=0.01,
+    ),
+}
