@@ -102,6 +102,7 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> dict:
     client = NotebookClient(
         notebook, timeout=None, coalesce_streams=True, resources={"metadata": {"path": folder}}
     )
+    client.widget_registry.clear()  # what it does for output widgets can wait for ever
     started, clock = datetime.now(UTC), time.monotonic()
     client.execute(env=os.environ | {"PYTHONPATH": str(ROOT)})
     seconds = time.monotonic() - clock
@@ -112,12 +113,12 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> dict:
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
-    """Drop times of execution, and widgets, which are dead without a kernel."""
+    """Drop times of execution, and what widgets showed: they are nothing without a kernel."""
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-        if cell.cell_type == "code":
-            cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {})]
+        if any(WIDGET in out.get("data", {}) for out in cell.get("outputs", [])):
+            cell.outputs = []
 
 
 def results(notebook: nbformat.NotebookNode) -> list[dict]:

@@ -197,6 +197,7 @@ SMALL = [
     nbformat.v4.new_markdown_cell("# Title\n\n## Section"),
     nbformat.v4.new_code_cell('SCALE = "laptop"  # or "paper"'),
     nbformat.v4.new_code_cell("print(SCALE)", metadata={"tags": ["result"]}),
+    nbformat.v4.new_code_cell("from ipywidgets import *\n_ = interact(lambda x: print(x), x=3)"),
 ]
 
 
@@ -216,9 +217,10 @@ def test_a_run_is_written_back_and_recorded(one_notebook, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["run_notebooks.py"])
     run_notebooks.main()
     notebook = nbformat.read(one_notebook, as_version=4)
-    assert [cell.get("execution_count") for cell in notebook.cells] == [None, 1, 2]
+    assert [cell.get("execution_count") for cell in notebook.cells] == [None, 1, 2, 3]
     assert notebook.cells[2].outputs[0].text == "laptop\n"
     assert not any("execution" in cell.metadata for cell in notebook.cells)
+    assert notebook.cells[3].outputs == [] and "widgets" not in notebook.metadata
     record = json.loads(run_notebooks.RUNS.read_text())["42_small"]
     assert record["sha256"] == run_notebooks.fingerprint(notebook)
     assert record["versions"]["python"] == sys.version.split()[0]
