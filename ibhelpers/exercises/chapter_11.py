@@ -68,7 +68,7 @@ CHECKS: dict[str, Check] = {
         unit="bits",
         slips={
             "That is for depth=1.": lambda: _wide_bits(lambda: WideEnsemble(depth=1)),
-            "That is the posterior of the tangent kernel, which no training reaches.": lambda: (
+            "That is the posterior of the tangent kernel, which training does not reach.": lambda: (
                 _wide_bits(lambda: GaussianSpace(kernels.NTK(depth=2)))
             ),
             "That is the law of networks of which only the readout is trained.": lambda: _wide_bits(

@@ -88,6 +88,12 @@ class NetworkSpace:
     ValueError
         If an argument is out of its range, or the device is not there.
 
+    Notes
+    -----
+    Small networks gain little from several threads. Where other programs use the same cores they
+    lose much, because threads wait for each other: try ``torch.set_num_threads(1)`` if training is
+    many times slower than expected.
+
     Examples
     --------
     >>> import ibhelpers as ib
