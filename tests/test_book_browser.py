@@ -39,10 +39,10 @@ PROSE = """() => {
 AXE = """rules => axe.run({exclude: [["mjx-container"]]}, {
     resultTypes: ["violations"], preload: false, ...(rules && {runOnly: rules}),
 })"""
-# Solutions and hints are folded; a reader opens them.
-UNFOLD = """() => document.querySelectorAll(".toggle-hidden > .admonition-title").forEach(
-    title => title.click()
-)"""
+# Solutions, hints and long code are folded; a reader opens them.
+UNFOLD = """() => document.querySelectorAll(
+    ".toggle-hidden > .admonition-title, details:not([open]) > summary"
+).forEach(title => title.click())"""
 SETTLED = 500  # milliseconds: the theme waits 300 before it looks at a page that has changed
 # Coloured words of code come in few kinds and by the thousand: axe need only see some of each.
 HIDE_REPEATED_CODE = """() => {

@@ -1,8 +1,8 @@
 // What scrolls sideways must be within reach of the keyboard. The theme sees to code and tables, when
-// a page is opened and when the window changes its size; here come solutions that are unfolded, and
-// equations.
+// a page is opened and when the window changes its size; here come solutions and code that are
+// unfolded, and equations.
 document.addEventListener("click", (event) => {
-  if (event.target.closest(".admonition-title")) window.dispatchEvent(new Event("resize"));
+  if (event.target.closest(".admonition-title, summary")) window.dispatchEvent(new Event("resize"));
 });
 
 function reachEquations() {
