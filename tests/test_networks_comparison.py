@@ -91,6 +91,25 @@ def test_distances_against_scipy():
         networks.distance([0.1, np.nan], law)
 
 
+# Bits from test losses
+
+
+def test_bits_of_networks_agree_with_a_count_inside_the_sample_and_stop_beyond():
+    """The count among 400 other networks has a standard error of 0.15 bits, the sample's 0.2."""
+    task = ib.tasks.load("digits", n_train=50, n_test=200)
+    space = ib.NetworkSpace(networks.mlp(width=8, depth=1), lr=0.02, epochs=20, batch_size=10)
+    losses = space.sample_losses(task, 600, seed=3, progress=False)
+    sample, rest = losses[:200], losses[200:]
+    target = float(np.quantile(rest, 0.2))
+    inside = ib.estimate_bias(sample, target, n_boot=0)
+    assert (abs(inside.bits - np.log2(5)) < 1).all() and not inside.at_least.any()
+    beyond = ib.estimate_bias(sample, 0.3 * losses.min(), n_boot=0).set_index("tail")
+    assert beyond.at_least["Empirical"] and not beyond.at_least.drop("Empirical").any()
+    supported = beyond.supported_bits["Empirical"]
+    assert beyond.bits["Empirical"] == supported < np.log2(200)
+    assert (beyond.bits.drop("Empirical") > supported).all()
+
+
 # Guess and check
 
 
