@@ -69,8 +69,8 @@ def available_device(device: Any) -> Any:
 
     try:
         chosen = torch.device("cpu" if device is None else device)
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        torch.zeros(1, device=chosen).item()  # it is there, and gives numbers
+    except (TypeError, RuntimeError, AssertionError) as error:
         have = ["'cpu'"] + [f"'cuda:{i}'" for i in range(torch.cuda.device_count())]
         raise ValueError(
             f"device: found {device!r}, which cannot be used here "

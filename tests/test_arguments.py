@@ -1,6 +1,7 @@
 """The checks of arguments."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -35,7 +36,12 @@ def test_an_unknown_name():
         one_of("name", 3, ["a"])
 
 
-def test_a_device_that_is_not_there():
-    with pytest.raises(ValueError, match=r"device: found 'cuda:99'.* this machine has 'cpu'"):
-        available_device("cuda:99")
+@pytest.mark.parametrize("device", ["cuda:99", "nonsense", "meta", 3.5, []])
+def test_a_device_that_is_not_there(device):
+    found = re.escape(repr(device))
+    with pytest.raises(ValueError, match=rf"device: found {found}.* this machine has 'cpu'"):
+        available_device(device)
+
+
+def test_a_device_that_is_there():
     assert available_device(None).type == "cpu"

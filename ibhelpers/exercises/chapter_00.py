@@ -9,7 +9,8 @@ from .. import kernels, tasks
 from ..bias import inductive_bias
 from ..gaussian import GaussianSpace
 from ..genchi2 import GeneralizedChi2
-from .blocks import Check, number
+from ..tasks import Task
+from .blocks import Check, callable_gives, number
 
 
 @functools.cache
@@ -21,6 +22,15 @@ def _law(lengthscale: float) -> GeneralizedChi2:
 
 def _reached(nats: float) -> float:
     return _law(5.0).ilogcdf(-nats)
+
+
+def _required_bits(task: Task, lengthscale: float, target_error: float) -> float:
+    law = GaussianSpace(kernels.RBF(lengthscale)).loss_law(task)
+    return inductive_bias(law, target_error).bits
+
+
+def _digits() -> Task:
+    return tasks.load("digits", n_train=100, n_test=50)
 
 
 CHECKS: dict[str, Check] = {
@@ -50,5 +60,8 @@ CHECKS: dict[str, Check] = {
                 lambda: inductive_bias(_law(2.5), 0.05).bits
             ),
         },
+    ),
+    "00.4": callable_gives(
+        _required_bits, [(_digits, 2.0, 0.05), (_digits, 1.0, 0.05), (_digits, 2.0, 0.01)]
     ),
 }
