@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 import warnings
 
 import numpy as np
@@ -261,13 +262,13 @@ def test_when_memory_runs_out_the_chunk_is_halved_with_a_warning(task, monkeypat
     with pytest.warns(UserWarning, match="not enough memory to train") as caught:
         ensemble = make(chunk=10).train(task, 10)
     said = " ".join(str(w.message) for w in caught)
-    assert [int(n) for n in re.findall(r"train (\d+) networks at once", said)] == [10, 5]
+    assert [int(n) for n in re.findall(r"train (\d+) networks together", said)] == [10, 5]
     np.testing.assert_allclose(ensemble.test_loss, expected.test_loss, rtol=1e-5)
 
     monkeypatch.setattr(space_module, "train", lambda *a, **o: np.empty(10**14))
     with (
         pytest.raises(MemoryError, match="not enough memory to train a single network"),
-        pytest.warns(UserWarning, match="with 1"),
+        pytest.warns(UserWarning, match="half as many"),
     ):
         make().train(task, 2)
 
@@ -452,6 +453,7 @@ def test_ctrl_c_returns_what_is_finished(task, tmp_path):
         calls.append(progress)
         if len(calls) == 64 + 3 * 10 + 5:  # in the fourth chunk; 64 are of the configuration
             signal.raise_signal(signal.SIGINT)
+            time.sleep(1)  # Ctrl-C reaches the main thread, which stops this one
         return 1.0
 
     file, space = tmp_path / "run.npz", make(schedule=schedule)

@@ -1,4 +1,4 @@
-"""How many networks to train at once: enough to be fast, few enough for the memory there is."""
+"""How many networks to train together: enough to be fast, few enough for the memory there is."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ _MOST = 8192
 
 @dataclass(frozen=True)
 class Chunk:
-    """How many networks are trained at once, and an estimate of the memory that it takes.
+    """How many networks are trained together, and an estimate of the memory that it takes.
 
     Attributes
     ----------
     size : int
         Networks in a chunk.
+    at_once : int
+        Chunks that are trained at the same time: one a thread on a CPU, one on a GPU.
     bytes_per_network : int
         Parameters, gradients, the optimizer's state, and what one step remembers for gradients.
     rows : int
@@ -35,17 +37,23 @@ class Chunk:
     """
 
     size: int
+    at_once: int
     bytes_per_network: int
     rows: int
 
     @property
     def bytes(self) -> int:
-        """Estimated memory of one chunk, beyond the data and the results."""
-        return self.size * self.bytes_per_network
+        """Estimated memory of the chunks in training, beyond the data and the results."""
+        return self.at_once * self.size * self.bytes_per_network
 
 
 def choose_chunk(
-    module: nn.Module, data: Examples, recipe: Recipe, size: int | None, device: torch.device
+    module: nn.Module,
+    data: Examples,
+    recipe: Recipe,
+    size: int | None,
+    device: torch.device,
+    n: int | None = None,
 ) -> Chunk:
     """Return the chunk asked for, or the largest within the budget, at least 1.
 
@@ -61,6 +69,8 @@ def choose_chunk(
         Networks in a chunk, if the caller has chosen.
     device : torch.device
         Where they are trained.
+    n : int, optional
+        Networks in all; few are spread over the threads.
     """
     batch = recipe.batch_for(len(data.X))
     probe = min(batch, 8)
@@ -72,10 +82,12 @@ def choose_chunk(
     example = int(inputs + 2 * remembered)
     network = 4 * parameters + batch * example
     budget = _budget(device)
+    at_once = torch.get_num_threads() if device.type == "cpu" else 1
     if size is None:
-        size = max(1, min(_MOST, budget // network))
+        most = _MOST if n is None else -(-n // at_once)
+        size = max(1, min(_MOST, most, budget // network))
     rows = max(1, max(budget, size * network) // (size * example))
-    return Chunk(size, network, rows)
+    return Chunk(size, at_once, network, rows)
 
 
 def _remembered(module: nn.Module, data: Examples, recipe: Recipe, examples: int) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,10 +27,12 @@ from ibhelpers.networks.optimizers import Schedule
 from ibhelpers.networks.randomness import order_of, weights_of
 from ibhelpers.networks.recipe import Recipe
 from ibhelpers.networks.stack import Build, Stack
+from ibhelpers.networks.threads import Tick, in_order
 from ibhelpers.networks.training import Columns, examples, train
 from ibhelpers.tasks import Task
 
 _DTYPES = (torch.float32, torch.float64)
+_BUILDING = threading.Lock()  # weights are drawn from torch's one stream of random numbers
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,9 @@ class NetworkSpace:
     dtype : torch.dtype
         torch.float32 or torch.float64.
     chunk : int or "auto"
-        How many networks are trained at once. "auto" takes as many as fit in 64 MiB on a CPU,
-        where more is slower, and in 8 GiB or a quarter of the free memory on a GPU.
+        How many networks are stacked and trained together. "auto" takes as many as fit in 64 MiB
+        on a CPU, where more is slower, and in 8 GiB or a quarter of the free memory on a GPU; and
+        no more than leave a chunk for every thread.
 
     Raises
     ------
@@ -90,9 +96,8 @@ class NetworkSpace:
 
     Notes
     -----
-    Small networks gain little from several threads. Where other programs use the same cores they
-    lose much, because threads wait for each other: try ``torch.set_num_threads(1)`` if training is
-    many times slower than expected.
+    On a CPU each chunk is trained on one thread, and as many chunks at a time as
+    ``torch.get_num_threads()`` says; ``torch.set_num_threads`` leaves cores to other programs.
 
     Examples
     --------
@@ -155,7 +160,7 @@ class NetworkSpace:
         )
 
     def chunk_for(self, task: Task) -> Chunk:
-        """How many networks are trained at once on a task, and the memory that they take.
+        """How many networks are trained together on a task, and the memory that they take.
 
         Raises
         ------
@@ -193,7 +198,7 @@ class NetworkSpace:
             Whether to keep the outputs at the test points: n m k numbers.
         checkpoint : path-like, optional
             An npz file that receives finished hypotheses after every chunk. A run that was killed
-            goes on from there and loses at most the chunk in flight; a larger n adds hypotheses.
+            goes on from there and loses at most the chunks in flight; a larger n adds hypotheses.
         progress : bool
             Whether to show a progress bar, once training has taken two seconds.
 
@@ -212,17 +217,18 @@ class NetworkSpace:
             halved; if the checkpoint could not be written; if training was interrupted.
         """
         n, seed = whole("n", n, at_least=1), whole("seed", seed, at_least=0)
-        run = self._prepare(task, seed, curves=curves, outputs=outputs)
+        run = self._prepare(task, seed, curves=curves, outputs=outputs, n=n)
         file = None if checkpoint is None else Checkpoint(checkpoint, run.identity)
         done, before = file.load() if file else ({}, 0.0)
         started = time.perf_counter()
         bar = _progress_bar(n, self.recipe.epochs, shown=progress)
         bar.update(min(n, _count(done)) * self.recipe.epochs)
         try:
-            for part in self._parts(run, range(_count(done), n), bar):
-                done = part if not done else _joined(done, part)
-                if file:
-                    file.save(done, before + time.perf_counter() - started)
+            with closing(self._parts(run, range(_count(done), n), bar)) as parts:
+                for part in parts:
+                    done = part if not done else _joined(done, part)
+                    if file:
+                        file.save(done, before + time.perf_counter() - started)
         except KeyboardInterrupt:
             if not done:
                 raise
@@ -284,7 +290,9 @@ class NetworkSpace:
             losses[ok] = evaluate(torch.from_numpy(ensemble.outputs[ok])).numpy()
         return losses
 
-    def _prepare(self, task: Task, seed: int, *, curves: bool, outputs: bool) -> _Run:
+    def _prepare(
+        self, task: Task, seed: int, *, curves: bool, outputs: bool, n: int | None = None
+    ) -> _Run:
         """Check the architecture on the task; settle what all chunks have in common."""
         self.recipe.batch_for(task.n_train)
 
@@ -305,31 +313,36 @@ class NetworkSpace:
             # Two architectures may print the same and compute differently.
             "initial outputs of hypothesis 0": first(data.X[:1]).flatten().tolist(),
         }
-        chunk = choose_chunk(first, data, self.recipe, self.chunk, self.device)
+        chunk = choose_chunk(first, data, self.recipe, self.chunk, self.device, n)
         return _Run(task, seed, build, chunk, curves, outputs, identity)
 
-    def _parts(self, run: _Run, numbers: range, bar: tqdm) -> Iterator[Columns]:
+    def _parts(self, run: _Run, numbers: range, bar: tqdm) -> Generator[Columns, None, None]:
         """Yield finished chunks of hypotheses; when memory runs out, halve the chunk and go on."""
-        size = run.chunk.size
+        work, size, at_once = partial(self._train, run), run.chunk.size, run.chunk.at_once
         while numbers:
             shown = bar.n
+            parts = [numbers[i : i + size] for i in range(0, len(numbers), size)]
             try:
-                part = self._train(run, numbers[:size], bar)
+                with closing(in_order(work, parts, at_once, bar.update)) as finished:
+                    for part in finished:
+                        yield part
+                        numbers = numbers[_count(part) :]
+                        shown += _count(part) * self.recipe.epochs
+                return
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                part = None  # the error holds the chunk's tensors until this block is left
-            if part is None:
-                bar.update(shown - bar.n)
-                size = _halved(len(numbers[:size]))
-            else:
-                yield part
-                numbers = numbers[size:]
+            # Only here, where the error is gone, are the tensors that it held.
+            bar.update(shown - bar.n)
+            size, at_once = _halved(len(numbers[:size]), at_once)
 
-    def _train(self, run: _Run, numbers: range, bar: tqdm) -> Columns:
+    def _train(self, run: _Run, numbers: range, tick: Tick) -> Columns:
         learn, test = (examples(run.task, p, self.device, self.dtype) for p in ("train", "test"))
+        with _BUILDING:
+            networks = (run.build(i) for i in numbers)
+            stack = Stack(networks, len(numbers), self.device, self.dtype)
         return train(
-            Stack((run.build(i) for i in numbers), len(numbers), self.device, self.dtype),
+            stack,
             learn,
             test,
             self.recipe,
@@ -337,23 +350,29 @@ class NetworkSpace:
             rows=run.chunk.rows,
             curves=run.curves,
             outputs=run.outputs,
-            tick=bar.update,
+            tick=tick,
         )
 
 
-def _halved(size: int) -> int:
-    if size == 1:
+def _halved(size: int, at_once: int) -> tuple[int, int]:
+    if size > 1:
+        tried, size = f"{size} networks together", size // 2
+        advice = f"chunk={size}"
+    elif at_once > 1:
+        tried, at_once = f"on {at_once} threads", at_once // 2
+        advice = f"torch.set_num_threads({at_once})"
+    else:
         raise MemoryError(
             "not enough memory to train a single network; use a smaller batch_size or architecture."
         )
     warnings.warn(
-        f"not enough memory to train {size} networks at once; going on with {size // 2}. Give "
-        f"chunk={size // 2} to start with that.",
+        f"not enough memory to train {tried}; going on with half as many. Use {advice} to start "
+        "with that.",
         stacklevel=4,
     )
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    return size // 2
+    return size, at_once
 
 
 def _progress_bar(n: int, epochs: int, *, shown: bool) -> tqdm:

@@ -96,13 +96,14 @@ def train(
     curves, outputs : bool
         Whether to judge after every epoch, and whether to keep the outputs at the test points.
     tick : callable
-        Told how many epochs of one network have been finished.
+        Told how many epochs of one network have been finished, before every step as well; it may
+        raise to end the training.
     """
     optimizer = recipe.new_optimizer(stack.leaves)
     columns = _empty_columns(len(stack), learn, test, recipe.epochs, curves, outputs)
     alive = np.arange(len(stack))
     for epoch in range(1, recipe.epochs + 1):
-        train_epoch(stack, optimizer, learn, recipe, [orders[s] for s in alive], epoch - 1)
+        train_epoch(stack, optimizer, learn, recipe, [orders[s] for s in alive], epoch - 1, tick)
         tick(len(alive))
         last = epoch == recipe.epochs
         if not (last or curves or recipe.stop_at is not None):
@@ -131,6 +132,7 @@ def train_epoch(
     recipe: Recipe,
     orders: Sequence[np.random.Generator],
     epoch: int,
+    tick: Callable[[int], object],
 ) -> None:
     """Show every network the training set once, in its own order."""
     n = len(data.X)
@@ -141,6 +143,7 @@ def train_epoch(
         order = torch.from_numpy(np.stack([rng.permutation(n) for rng in orders]))
         order = order.to(data.X.device)
     for step, start in enumerate(starts):
+        tick(0)
         if whole_set:
             X, y = data.X, data.y
         else:

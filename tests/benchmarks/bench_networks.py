@@ -19,14 +19,14 @@ from torch.utils.flop_counter import FlopCounterMode
 import ibhelpers as ib
 from ibhelpers import networks
 
-EPOCHS, ROUNDS = 3, 3
-# What is trained, batch size, times faster that it has to be.
+ROUNDS = 3
+# What is trained, batch size, epochs, times faster that it has to be.
 CASES = (
-    (networks.mlp(width=32, depth=2), 20, 15.0),
-    (networks.mlp(width=128, depth=2), 100, 8.0),
-    (networks.cnn(channels=(8, 16)), 20, 3.0),
-    (networks.vit(patch=7, dim=32, depth=2, heads=2), 20, 3.0),
-    (networks.resnet(channels=8, blocks=1), 20, None),
+    (networks.mlp(width=32, depth=2), 20, 10, 15.0),
+    (networks.mlp(width=128, depth=2), 100, 10, 8.0),
+    (networks.cnn(channels=(8, 16)), 20, 3, 3.0),
+    (networks.vit(patch=7, dim=32, depth=2, heads=2), 20, 3, 3.0),
+    (networks.resnet(channels=8, blocks=1), 20, 3, None),
 )
 
 
@@ -37,23 +37,26 @@ def rows() -> list[dict]:
     a = torch.rand(4096, 4096, device=device)
     peak = 2 * 4096**3 / _fastest(lambda: a @ a)  # products and sums a second
     table = [_row("float32 matrix product, 4096 x 4096", peak / 1e9, "GFLOP/s", note=device)]
-    for architecture, batch_size, target in CASES:
-        table += _against_plain_loop(task, architecture, batch_size, target, device, peak)
+    for case in CASES:
+        table += _against_plain_loop(task, *case, device, peak)
     table += _share_of_peak(task, device, peak)
     if device == "cuda":
         table += _ten_thousand(task)
     return table
 
 
-def _against_plain_loop(task, architecture, batch_size, target, device, peak) -> list[dict]:
-    space = _space(architecture, batch_size, device)
-    n = space.chunk_for(task).size
+def _against_plain_loop(task, architecture, batch_size, epochs, target, device, peak) -> list[dict]:
+    space = _space(architecture, batch_size, epochs, device)
+    chunk = space.chunk_for(task)
+    n = chunk.size * chunk.at_once
 
     def side_by_side(seed: int = 0) -> np.ndarray:
         return space.train(task, n, seed=seed, curves=False, progress=False).test_loss
 
     def one_after_another(count: int = 1) -> np.ndarray:
-        return np.array([_plain(task, architecture, batch_size, device) for _ in range(count)])
+        return np.array(
+            [_plain(task, architecture, batch_size, epochs, device) for _ in range(count)]
+        )
 
     fast, slow = _fastest(side_by_side) / n, _fastest(one_after_another)
     with _threads(1):
@@ -65,10 +68,11 @@ def _against_plain_loop(task, architecture, batch_size, target, device, peak) ->
     found = np.concatenate([side_by_side(seed) for seed in range(1, 2 + 40 // n)])
     p_value = stats.ks_2samp(expected, found).pvalue
     name, unit = f"{architecture!r}, batch {batch_size}", "ms/network/epoch"
+    at_once = f"{chunk.at_once} x {chunk.size} at once"
     return [
-        _row(f"{name}: one after another", 1e3 * slow / EPOCHS, unit),
-        _row(f"{name}: one after another, one thread", 1e3 * slow_alone / EPOCHS, unit),
-        _row(f"{name}: side by side", 1e3 * fast / EPOCHS, unit, note=f"{n} at once, {device}"),
+        _row(f"{name}: one after another", 1e3 * slow / epochs, unit),
+        _row(f"{name}: one after another, one thread", 1e3 * slow_alone / epochs, unit),
+        _row(f"{name}: side by side", 1e3 * fast / epochs, unit, note=f"{at_once}, {device}"),
         _row(f"{name}: faster", slow / fast, "times", target, f"{possible:.1f} at most"),
         _row(f"{name}: faster than the loop on one thread", slow_alone / fast, "times"),
         _row(
@@ -81,7 +85,7 @@ def _against_plain_loop(task, architecture, batch_size, target, device, peak) ->
     ]
 
 
-def _plain(task, architecture, batch_size, device) -> float:
+def _plain(task, architecture, batch_size, epochs, device) -> float:
     """Train one network the way every tutorial does, and return its test loss."""
     X, y, X_test, y_test = (
         torch.tensor(a, dtype=torch.float32, device=device)
@@ -91,7 +95,7 @@ def _plain(task, architecture, batch_size, device) -> float:
     network = architecture(task).to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     loss_function = torch.nn.MSELoss()
-    for _ in range(EPOCHS):
+    for _ in range(epochs):
         for X_batch, y_batch in loader:
             optimizer.zero_grad()
             loss = loss_function(network(X_batch), y_batch)
@@ -103,12 +107,13 @@ def _plain(task, architecture, batch_size, device) -> float:
 
 def _share_of_peak(task, device, peak) -> list[dict]:
     """How much of the machine's rate of matrix products training reaches, width 512."""
-    width, d, k = 512, task.n_inputs, task.n_outputs
-    space = _space(networks.mlp(width=width, depth=2), 100, device)
-    n = 2 * space.chunk_for(task).size
+    width, epochs, d, k = 512, 3, task.n_inputs, task.n_outputs
+    space = _space(networks.mlp(width=width, depth=2), 100, epochs, device)
+    chunk = space.chunk_for(task)
+    n = 2 * chunk.size * chunk.at_once
     seconds = _fastest(lambda: space.train(task, n, curves=False, progress=False))
     # Forward and weight gradients in every layer; input gradients in all but the first.
-    training = 2 * (2 * d * width + 3 * width**2 + 3 * width * k) * task.n_train * EPOCHS
+    training = 2 * (2 * d * width + 3 * width**2 + 3 * width * k) * task.n_train * epochs
     evaluation = 2 * (d * width + width**2 + width * k) * (task.n_train + task.n_test)
     rate = n * (training + evaluation) / seconds
     name = "mlp(width=512, depth=2), batch 100"
@@ -124,8 +129,8 @@ def _ten_thousand(task) -> list[dict]:
     return [_row("10,000 mlp(width=128), 20 epochs, batch 50", seconds, "s", 600.0, "cuda")]
 
 
-def _space(architecture, batch_size, device) -> ib.NetworkSpace:
-    return ib.NetworkSpace(architecture, epochs=EPOCHS, batch_size=batch_size, device=device)
+def _space(architecture, batch_size, epochs, device) -> ib.NetworkSpace:
+    return ib.NetworkSpace(architecture, epochs=epochs, batch_size=batch_size, device=device)
 
 
 def _fastest(call: Callable[[], object]) -> float:

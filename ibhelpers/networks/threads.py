@@ -1,0 +1,92 @@
+"""Work on the parts of a whole at the same time, one part to a thread."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from itertools import islice
+from typing import TypeVar
+
+import torch
+
+Part, Result = TypeVar("Part"), TypeVar("Result")
+Tick = Callable[[int], None]
+"""Says how much has been done since; must be called often, because it is where work is stopped."""
+
+_GLANCE = 0.1  # seconds between two looks at what is done, which Ctrl-C waits for at most
+
+
+def in_order(
+    work: Callable[[Part, Tick], Result],
+    parts: Iterable[Part],
+    threads: int,
+    progress: Callable[[int], object],
+) -> Iterator[Result]:
+    """Yield the results of the parts in their order, ``threads`` of them in the making.
+
+    Torch's operations on small tensors gain little from several threads, and lose much where other
+    programs want the same cores, because the threads wait for each other in every operation. Here
+    each thread computes a part by itself, so that they never wait; and what comes out does not
+    depend on how many there are.
+
+    Parameters
+    ----------
+    work : callable
+        From a part, and a function to tell its progress to, to its result.
+    parts : iterable
+        What is to be done.
+    threads : int
+        How many parts to work on at a time.
+    progress : callable
+        Told, in the thread of the caller, how much has been done since it was last told.
+
+    Raises
+    ------
+    Exception
+        Whatever work raises; like an interruption, it stops the other parts at their next tick.
+    """
+    stopped, told = threading.Event(), deque[int]()
+
+    def tick(amount: int) -> None:
+        if stopped.is_set():
+            raise _Stopped
+        told.append(amount)
+
+    def tell() -> None:
+        progress(sum(told.popleft() for _ in range(len(told))))
+
+    parts = iter(parts)
+    with _one_thread_an_operation(), ThreadPoolExecutor(threads, initializer=_alone) as pool:
+        making = deque[Future[Result]]()
+        try:
+            while True:
+                for part in islice(parts, threads - len(making)):
+                    making.append(pool.submit(work, part, tick))
+                if not making:
+                    return
+                while not wait([making[0]], _GLANCE).done:
+                    tell()
+                tell()
+                yield making.popleft().result()
+        finally:
+            stopped.set()
+
+
+class _Stopped(Exception):
+    """Raised in a thread whose part is no longer wanted."""
+
+
+def _alone() -> None:
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def _one_thread_an_operation() -> Iterator[None]:
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)  # what a thread sets for itself, MKL takes for all
