@@ -164,14 +164,13 @@ class _Hypotheses:
     ) -> _Hypotheses:
         if dtype not in (torch.float32, torch.float64):
             raise ValueError(f"dtype: found {dtype}; give torch.float32 or torch.float64.")
-        posterior = space.posterior(task)
-        variance, directions = torch.linalg.eigh(posterior.covariance)
-        free = variance > posterior.resolution
+        spectrum = space._spectrum(task)
+        free = spectrum.variance > spectrum.resolution
         if batch is None:
-            batch = max(1, _BLOCK // posterior.mean.numel())
+            batch = max(1, _BLOCK // spectrum.mean.numel())
         return cls(
-            posterior.mean.to(dtype),
-            (directions[:, free] * variance[free].sqrt()).to(dtype),
+            spectrum.mean.to(dtype),
+            (spectrum.directions[:, free] * spectrum.variance[free].sqrt()).to(dtype),
             loss_function(loss, task),
             whole("batch", batch, at_least=1),
         )
