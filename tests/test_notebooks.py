@@ -1,5 +1,7 @@
-"""Every notebook was executed, once, from top to bottom, and nothing in it failed."""
+"""Every notebook was executed, once, from top to bottom, and is laid out for its readers."""
 
+import itertools
+import re
 from pathlib import Path
 
 import nbformat
@@ -34,8 +36,28 @@ def test_no_cell_ends_in_an_error_or_a_warning(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_figure_has_a_caption_and_alt_text(path):
-    for cell in code_cells(path):
-        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+    cells = nbformat.read(path, as_version=4).cells
+    for cell, following in itertools.pairwise(cells):
+        if any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
             described = cell.metadata.get("mystnb", {})
-            assert described.get("figure", {}).get("caption"), cell.source
+            assert described.get("figure", {}).get("name"), cell.source
             assert described.get("image", {}).get("alt"), cell.source
+            assert following.source.startswith("**Figure.** "), cell.source
+            assert following.metadata.tags == ["caption"], cell.source
+        else:
+            assert "caption" not in following.metadata.get("tags", []), following.source
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_solutions_and_nothing_else_are_folded_in_jupyterlab(path):
+    solving = False
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            # A reader without MyST sees ":::" and what follows; after "```" the title is gone.
+            assert not re.search(r"^```\{", cell.source, re.MULTILINE), cell.source
+            solving = "{solution-start}" in cell.source or (
+                solving and "{solution-end}" not in cell.source
+            )
+        else:
+            folded = {"outputs_hidden": True, "source_hidden": True} if solving else {}
+            assert cell.metadata.get("jupyter", {}) == folded, cell.source

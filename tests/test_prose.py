@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 import nbformat
 import pytest
+from pybtex.database import parse_file
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -13,7 +14,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 QUOTING = [path for path in NOTEBOOKS if "05" <= path.name[:2] <= "09"]
 NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\w]|\.\d|,\d{3})")
 NOT_A_RESULT = re.compile(
-    r"\*\*Time:\*\*.*|```.*?\n(?::.*\n)*|`[^`]*`|\{[\w:]+\}`[^`]*`"  # code, figures, citations
+    r"\*\*Time:\*\*.*|:::.*?\n(?::.*\n)*|`[^`]*`|\{[\w:]+\}`[^`]*`"  # code, figures, citations
     r"|\]\([^)]*\)|https?://\S+"  # links
     r"|arXiv:\S+|[Cc]hapters? \d\d(?:(?:,| and| to) \d\d)*|\b0\d\b"  # references
     r"|\b(?:19|20)\d\d\b(?!\d|,\d)"  # years
@@ -109,3 +110,20 @@ def test_code_cells_can_be_read_at_a_glance(path):
     lengths = [len(cell.source.splitlines()) for cell in cells if "plt." not in cell.source]
     assert max(lengths) <= LONGEST
     assert sum(length <= 15 for length in lengths) >= 0.6 * len(lengths)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_citations_are_in_the_bibliography_with_these_authors_and_years(path):
+    entries = parse_file(ROOT / "book" / "references.bib").entries
+    links = {}
+    for key, entry in entries.items():
+        doi = entry.fields.get("doi")
+        place = entry.fields.get("url") or (f"https://doi.org/{doi}" if doi else None)
+        links[place or f"../book/references.md#{key}"] = entry
+    text = "\n".join(c.source for c in notebook(path).cells if c.cell_type == "markdown")
+    cited = re.findall(r"\[([^][]*) \((\d{4})\)\]\(([^)]+)\)", text)
+    assert cited
+    for names, year, link in cited:
+        entry = links[link]
+        first = " ".join(entry.persons["author"][0].last_names).strip("{}")
+        assert names.startswith(first) and year == entry.fields["year"]

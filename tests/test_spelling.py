@@ -36,8 +36,8 @@ def texts():
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         cells = nbformat.read(path, as_version=4).cells
         yield path.name, "\n\n".join(c.source for c in cells if c.cell_type == "markdown")
-        captions = [str(c.metadata.get("mystnb", "")) for c in cells]
-        yield f"{path.name}, captions", "\n".join(captions)
+        descriptions = [str(c.metadata.get("mystnb", "")) for c in cells]
+        yield f"{path.name}, descriptions of figures", "\n".join(descriptions)
     for path in [*sorted((ROOT / "book").glob("*.md")), *sorted(ROOT.glob("*.md"))]:
         yield path.name, path.read_text(encoding="utf-8")
     yield "data/README.md", (ROOT / "data" / "README.md").read_text(encoding="utf-8")

@@ -1,9 +1,12 @@
 """What the book needs from Sphinx and its configuration cannot say."""
 
+import json
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
+from pybtex.database import parse_file
 from sphinx.errors import ExtensionError
 
 MATHJAX = "tex-svg-full.js"  # draws equations as SVG: one file, no fonts beside it
@@ -63,6 +66,45 @@ def say_how_to_run_online(app, docname, source):
     source[0] = source[0].replace("<!-- online -->", ONLINE.format(url=url) if url else "")
 
 
+CAPTION = "**Figure.** "
+
+
+def make_book_pages_of_notebooks(app, docname, source):
+    """Let the book set captions and citations, which the notebooks hold as plain Markdown.
+
+    So every reader of a notebook, in JupyterLab or elsewhere, sees them too: a caption is a cell
+    after its figure, and a citation a link to what is cited.
+    """
+    if not app.env.doc2path(docname).endswith(".ipynb"):
+        return
+    notebook, keys = json.loads(source[0]), _keys_of_links(app)
+    cells = []
+    for cell in notebook["cells"]:
+        text = "".join(cell["source"])
+        if "caption" in cell["metadata"].get("tags", []):
+            cells[-1]["metadata"]["mystnb"]["figure"]["caption"] = text.removeprefix(CAPTION)
+            continue
+        if cell["cell_type"] == "markdown":
+            for link, key in keys.items():
+                text = re.sub(
+                    rf"\[[^]]*\(\d{{4}}\)\]\({re.escape(link)}\)", f"{{cite:t}}`{key}`", text
+                )
+        cells.append(cell | {"source": text})
+    source[0] = json.dumps(notebook | {"cells": cells})
+
+
+def _keys_of_links(app):
+    """From what the notebooks link to, to its key in the bibliography."""
+    links = {}
+    for key, entry in parse_file(Path(app.srcdir) / "book" / "references.bib").entries.items():
+        links[f"../book/references.md#{key}"] = key
+        if "url" in entry.fields:
+            links[entry.fields["url"]] = key
+        if "doi" in entry.fields:
+            links[f"https://doi.org/{entry.fields['doi']}"] = key
+    return links
+
+
 def leave_thebe_out(app, config):
     """Keep out the scripts for running cells in the page.
 
@@ -83,6 +125,7 @@ def setup(app):
     app.connect("config-inited", add_mathjax)
     app.connect("config-inited", leave_thebe_out)
     app.connect("source-read", say_how_to_run_online)
+    app.connect("source-read", make_book_pages_of_notebooks)
     app.connect("html-page-context", mend_roles)
     app.connect("config-inited", add_repository_buttons, priority=100)  # before the theme looks
     return {"parallel_read_safe": True, "parallel_write_safe": True}
