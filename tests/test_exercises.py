@@ -279,3 +279,17 @@ def test_choice_satisfies_and_all_of():
     assert both(3) == ["It should be even."]
     assert both(-1) == ["It should be positive."]
     assert both("x") == ["It should be positive."]
+
+
+def test_a_function_may_write_into_its_arguments():
+    def double(x):
+        return 2 * x
+
+    def in_place(x):
+        x *= 2
+        return x
+
+    case = np.arange(3.0)
+    check = blocks.callable_gives(double, [(case,)])
+    assert check(in_place) == [] and check(double) == []
+    np.testing.assert_array_equal(case, np.arange(3.0))

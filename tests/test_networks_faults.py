@@ -49,6 +49,8 @@ def make(architecture=None, **settings):
         ({"optimizer": "lbfgs"}, "optimizer: found 'lbfgs'; known are adam, adamw"),
         ({"optimizer_options": {"beta": 1}}, "optimizer_options: .*torch.optim.Adam refuses"),
         ({"optimizer_options": {"betas": (2, 0)}}, "optimizer_options: .*Invalid beta"),
+        ({"optimizer_options": {"lr": 1.0}}, "optimizer_options: found 'lr'.* give lr="),
+        ({"optimizer_options": {"foreach": True}}, "optimizer_options: .*foreach"),
         ({"schedule": "cosin"}, "schedule: .*Did you mean 'cosine'"),
         ({"loss": "hinge"}, "loss: found 'hinge'"),
         ({"dtype": torch.float16}, "dtype: found torch.float16"),
@@ -197,6 +199,29 @@ def test_dropout_that_never_drops_and_normalisation_within_an_example_are_welcom
 def test_architectures_that_do_not_fit(task, architecture, message):
     with pytest.raises(ValueError, match=message):
         make(architecture).train(task, 2)
+
+
+def test_networks_that_are_all_the_same_are_refused(task):
+    network = nn.Linear(task.n_inputs, task.n_outputs)
+
+    def seeded(task):
+        torch.manual_seed(0)
+        return nn.Linear(task.n_inputs, task.n_outputs)
+
+    with pytest.raises(ValueError, match="all networks are the same; make a new one in each call"):
+        make(lambda task: network).train(task, 2)
+    with pytest.raises(ValueError, match="all networks are the same"):
+        make(seeded, batch_size=None).train(task, 2)
+    with pytest.raises(ValueError, match="all networks are the same"):
+        networks.guess_and_check(seeded, task, 2, max_train_error=1.0)
+    assert len(set(make(seeded).train(task, 3).test_loss)) == 3  # the orders of the data differ
+
+
+@pytest.mark.parametrize("name", ["synthetic", "pendulum"])
+def test_cross_entropy_asks_for_probabilities(name):
+    task = ib.tasks.load(name, n_train=20, n_test=10)
+    with pytest.raises(ValueError, match="cross_entropy', but the rows of y_train are no prob"):
+        make(loss="cross_entropy").train(task, 2)
 
 
 class Scale(nn.Module):

@@ -4,10 +4,12 @@ import re
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import ibhelpers as ib
 from ibhelpers import networks
@@ -78,6 +80,18 @@ def test_an_error_in_one_part_ends_the_others_at_their_next_tick():
     assert not [t for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")]
 
 
+def test_an_error_in_a_later_part_does_not_wait_for_the_first():
+    def work(part, tick):
+        if part == 1:
+            raise FloatingPointError("part 1")
+        while True:  # until it is stopped
+            tick(0)
+            time.sleep(0.001)
+
+    with pytest.raises(FloatingPointError, match="part 1"):
+        next(in_order(work, range(9), 2, lambda amount: None))
+
+
 def test_results_that_are_no_longer_wanted_are_not_computed():
     def work(part, tick):
         while part:
@@ -99,6 +113,49 @@ def test_the_number_of_threads_changes_no_bit(task, threads):
     expected = space(chunk=3).train(task, 11, outputs=True)
     for name in ("train_loss", "test_loss", "test_curve", "outputs", "epochs"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+
+
+def test_networks_that_share_a_frozen_layer(task, threads):
+    shared = nn.Linear(task.n_inputs, 7).requires_grad_(False)
+    before = shared.weight.clone()
+
+    def architecture(task):
+        return nn.Sequential(shared, nn.ReLU(), nn.Linear(7, task.n_outputs))
+
+    options = {"epochs": 3, "batch_size": 8, "chunk": 3}
+    found = ib.NetworkSpace(architecture, **options).train(task, 20).test_loss
+    torch.set_num_threads(1)
+    np.testing.assert_array_equal(
+        found, ib.NetworkSpace(architecture, **options).train(task, 20).test_loss
+    )
+    assert isinstance(shared.weight, nn.Parameter) and torch.equal(shared.weight, before)
+
+
+def test_two_callers_at_once_get_what_each_gets_alone(task):
+    torch.manual_seed(5)
+    expected = [space().train(task, 12, seed=seed).test_loss for seed in (0, 1)]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(5):
+            found = pool.map(lambda seed: space().train(task, 12, seed=seed).test_loss, (0, 1))
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-5)
+    draw = torch.rand(3)
+    torch.manual_seed(5)
+    assert torch.equal(torch.rand(3), draw)
+
+
+def test_ctrl_c_while_networks_are_built(task):
+    built = []
+
+    def architecture(task):
+        built.append(None)
+        if len(built) == 500:
+            signal.raise_signal(signal.SIGINT)
+        return nn.Linear(task.n_inputs, task.n_outputs)
+
+    with pytest.raises(KeyboardInterrupt):
+        ib.NetworkSpace(architecture, epochs=1, batch_size=8).train(task, 10_000)
+    assert len(built) == 500
 
 
 def test_few_networks_are_spread_over_the_threads(task, threads):

@@ -274,6 +274,47 @@ def test_a_module_of_ones_own_with_frozen_parameters_and_buffers(small):
     np.testing.assert_allclose(columns["train_curve"], curves, rtol=1e-6)
 
 
+class Tied(nn.Sequential):
+    """One layer, used twice."""
+
+    def __init__(self, task):
+        twice = nn.Linear(9, 9)
+        super().__init__(
+            nn.Linear(task.n_inputs, 9), twice, nn.Tanh(), twice, nn.Linear(9, task.n_outputs)
+        )
+
+
+def test_a_layer_that_is_used_twice(small):
+    settings = {"epochs": 3, "batch_size": 6, "lr": 0.01}
+    plain = [plain_loop(Tied, small, i, **settings)[1] for i in range(3)]
+    curves = ib.NetworkSpace(Tied, dtype=F64, **settings).train(small, 3).train_curve
+    np.testing.assert_allclose(curves, plain, rtol=1e-6)
+
+
+def test_error_rates_are_counts_over_counts(digits):
+    space = ib.NetworkSpace(networks.linear(), epochs=1, batch_size=10)
+    ensemble = space.train(digits, 40, outputs=True)
+    wrong = (ensemble.outputs.argmax(2) != digits.labels_test).sum(1)
+    np.testing.assert_array_equal(ensemble.test_error, wrong / 30)  # to the bit, as targets are
+    np.testing.assert_array_equal(
+        space.sample_losses(digits, 40, seed=0, loss="zero_one"), wrong / 30
+    )
+
+
+def test_the_default_type_of_torch_changes_nothing(digits):
+    space = ib.NetworkSpace(networks.mlp(width=8), epochs=1, batch_size=10)
+    expected = space.train(digits, 2).test_loss
+    torch.set_default_dtype(F64)
+    try:
+        np.testing.assert_array_equal(space.train(digits, 2).test_loss, expected)
+        found = networks.guess_and_check(networks.linear(), digits, 2, max_train_error=1.0)
+        assert torch.get_default_dtype() == F64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    again = networks.guess_and_check(networks.linear(), digits, 2, max_train_error=1.0)
+    np.testing.assert_array_equal(found.test_loss, again.test_loss)
+
+
 def test_outputs_and_losses_asked_for(digits):
     space = ib.NetworkSpace(networks.mlp(width=8), epochs=2, batch_size=10)
     ensemble = space.train(digits, 3, outputs=True)

@@ -6,6 +6,7 @@ it: nothing is computed before somebody asks.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -112,13 +113,13 @@ def callable_gives(
         for case in cases:
             arguments = tuple(_value(argument) for argument in case)
             given = f"For the arguments {', '.join(_brief(a) for a in arguments)}: "
+            right = reference(*arguments)
             try:
-                found = answer(*arguments)
+                found = answer(*copy.deepcopy(arguments))  # it may write into them
             except Exception as error:
                 return [f"{given}it raised {type(error).__name__}: {error}"]
             if found is None:
                 return [f"{given}it returned nothing. Is there a `return`?"]
-            right = reference(*arguments)
             piece = array if np.ndim(right) else number
             wrong = piece(right, within=within)(found)
             if wrong:

@@ -98,7 +98,7 @@ class Checkpoint:
                 warnings.warn(
                     f"checkpoint: {str(self.path)!r} could not be written ({error}); the run goes "
                     "on in memory and tries again after each chunk. Free some space.",
-                    stacklevel=4,
+                    stacklevel=3,
                 )
             self._works = False
 

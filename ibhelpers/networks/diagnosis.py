@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from ibhelpers.networks.recipe import Recipe
 from ibhelpers.networks.stack import Build, Stack
 from ibhelpers.networks.training import Examples
 from ibhelpers.tasks import Task
@@ -29,7 +30,9 @@ _ADVICE = (
 )
 
 
-def check_architecture(build: Build, task: Task, data: Examples) -> nn.Module:
+def check_architecture(
+    build: Build, task: Task, data: Examples, recipe: Recipe | None = None
+) -> nn.Module:
     """Try an architecture on a few examples, and return hypothesis 0 as initialised.
 
     Parameters
@@ -40,6 +43,8 @@ def check_architecture(build: Build, task: Task, data: Examples) -> nn.Module:
         What it is to learn.
     data : Examples
         The task's training set, on the CPU.
+    recipe : Recipe, optional
+        How the networks are trained, if they are.
 
     Raises
     ------
@@ -52,6 +57,7 @@ def check_architecture(build: Build, task: Task, data: Examples) -> nn.Module:
     module, again = build(0), build(0)
     _check_modules(module)
     _check_reproducible(module, again)
+    _check_different(module, build(1), data, recipe)
     _check_outputs(module, data.X[:3], task)
     _check_stacked(build, data)
     _check_examples_apart(module, data.X[:3])
@@ -103,6 +109,19 @@ def _check_reproducible(module: nn.Module, again: nn.Module) -> None:
             )
 
 
+def _check_different(
+    module: nn.Module, other: nn.Module, data: Examples, recipe: Recipe | None
+) -> None:
+    """Networks of equal weights may still be shown the data in different orders."""
+    pairs = zip(module.parameters(), other.parameters(), strict=True)
+    ordered = recipe is not None and recipe.batch_for(len(data.X)) < len(data.X)
+    if module is other or (not ordered and all(torch.equal(a, b) for a, b in pairs)):
+        raise ValueError(
+            "architecture: all networks are the same; make a new one in each call, initialised by "
+            "torch's random numbers without a seed of your own."
+        )
+
+
 @torch.no_grad()
 def _check_outputs(module: nn.Module, X: Tensor, task: Task) -> None:
     before = {name: value.clone() for name, value in module.named_buffers()}
@@ -136,10 +155,10 @@ def _check_examples_apart(module: nn.Module, X: Tensor) -> None:
 def _check_stacked(build: Build, data: Examples) -> None:
     """Evaluate two networks side by side, and ask for gradients."""
     stack = Stack((build(i) for i in range(2)), 2, data.X.device, data.X.dtype)
+    names = [n for n, p in stack.skeleton.named_parameters() if p.requires_grad]
     with _naming("cannot be evaluated with stacked parameters", stack.skeleton):
         outputs = stack(data.X[:2].expand(2, -1, -1))
         gradients = torch.autograd.grad(outputs.sum(), stack.leaves, allow_unused=True)
-    names = [n for n, p in stack.skeleton.named_parameters() if p.requires_grad]
     for name, gradient in zip(names, gradients, strict=True):
         if gradient is None:
             raise ValueError(

@@ -97,7 +97,7 @@ def guess_and_check(
 
     def build(j: int) -> nn.Module:
         with weights_of(seed, j):
-            return as_module(architecture(task))
+            return as_module(architecture(task)).to(torch.float32)
 
     learn, test = (examples(task, p, torch.device("cpu"), torch.float32) for p in ("train", "test"))
     check_architecture(build, task, learn)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
+from ibhelpers._memory import free_memory
 from ibhelpers.networks.recipe import LOSSES, Recipe
 from ibhelpers.networks.training import Examples
 
@@ -86,6 +87,8 @@ def choose_chunk(
     if size is None:
         most = _MOST if n is None else -(-n // at_once)
         size = max(1, min(_MOST, most, budget // network))
+    elif free := free_memory(device):  # a chunk of the caller's may be as large as the memory
+        at_once = max(1, min(at_once, free // (2 * size * network)))
     rows = max(1, max(budget, size * network) // (size * example))
     return Chunk(size, at_once, network, rows)
 

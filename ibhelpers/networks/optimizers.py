@@ -49,13 +49,17 @@ def make_optimizer(
         If it does not take the options.
     """
     kind, defaults = _OPTIMIZERS[name]
+    for twice in {"lr", "weight_decay"} & set(options):
+        raise ValueError(
+            f"optimizer_options: found {twice!r}, which is an argument of its own; give {twice}=."
+        )
     settings = {**defaults, "lr": lr, "weight_decay": weight_decay, **options}
     # One pass over the memory instead of several, and memory is what an optimizer waits for.
     if kind is not torch.optim.RMSprop:
         settings.setdefault("fused", True)
     try:
         return kind(list(parameters), **settings)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"optimizer_options: found {dict(options)!r}, which torch.optim.{kind.__name__} "
             f"refuses ({error}); see its documentation."

@@ -7,6 +7,7 @@ not overlap. All are drawn on the CPU, so that every device starts from the same
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,15 +15,24 @@ import numpy as np
 import torch
 
 _WEIGHTS, _ORDER = 0, 1
+_STREAM = threading.RLock()  # torch has one stream of random numbers for all threads
 
 
 @contextmanager
 def weights_of(seed: int, i: int) -> Iterator[None]:
-    """Let torch's initialisers draw the weights of hypothesis i; then put torch's stream back."""
+    """Let torch's initialisers draw the weights of hypothesis i, in float32, whoever else draws.
+
+    Then torch's stream, and the type of its numbers, are put back.
+    """
     state = np.random.SeedSequence(seed, spawn_key=(i, _WEIGHTS)).generate_state(1, np.uint64)
-    with torch.random.fork_rng(devices=[]):
+    with _STREAM, torch.random.fork_rng(devices=[]):
+        kind = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
         torch.random.default_generator.manual_seed(int(state[0]))
-        yield
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(kind)
 
 
 def order_of(seed: int, i: int) -> np.random.Generator:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ibhelpers._arguments import non_negative, one_of, positive, whole
 from ibhelpers.networks.optimizers import OPTIMIZERS, SCHEDULES, Schedule, make_optimizer
+from ibhelpers.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,18 @@ class Recipe:
     def lr_at(self, progress: float) -> float:
         """Return the learning rate when a fraction in [0, 1) of the steps has been taken."""
         schedule = self.schedule if callable(self.schedule) else SCHEDULES[self.schedule]
-        return self.lr * float(schedule(progress))
+        return self.lr * non_negative("schedule", schedule(progress))
+
+    def check(self, task: Task) -> None:
+        """Refuse a task that cannot be learned in this way."""
+        self.batch_for(task.n_train)
+        for name in ("y_train", "y_test") if self.loss == "cross_entropy" else ():
+            y = getattr(task, name)
+            if (y < 0).any() or not np.allclose(y.sum(1), 1.0, rtol=0.0, atol=1e-6):
+                raise ValueError(
+                    f"loss: found 'cross_entropy', but the rows of {name} are no probabilities "
+                    "(none negative, their sum 1); give a task with classes, or loss='mse'."
+                )
 
     def batch_for(self, n_train: int) -> int:
         """Return the batch size for a training set, or refuse one that is too small for it."""

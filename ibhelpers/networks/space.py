@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 import warnings
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -28,18 +27,18 @@ from ibhelpers.networks.randomness import order_of, weights_of
 from ibhelpers.networks.recipe import Recipe
 from ibhelpers.networks.stack import Build, Stack
 from ibhelpers.networks.threads import Tick, in_order
-from ibhelpers.networks.training import Columns, examples, train
+from ibhelpers.networks.training import Columns, Examples, examples, train
 from ibhelpers.tasks import Task
 
 _DTYPES = (torch.float32, torch.float64)
-_BUILDING = threading.Lock()  # weights are drawn from torch's one stream of random numbers
 
 
 @dataclass(frozen=True)
 class _Run:
     """What all chunks of one run have in common."""
 
-    task: Task
+    learn: Examples
+    test: Examples
     seed: int
     build: Build
     chunk: Chunk
@@ -294,14 +293,14 @@ class NetworkSpace:
         self, task: Task, seed: int, *, curves: bool, outputs: bool, n: int | None = None
     ) -> _Run:
         """Check the architecture on the task; settle what all chunks have in common."""
-        self.recipe.batch_for(task.n_train)
+        self.recipe.check(task)
 
         def build(i: int) -> nn.Module:
             with weights_of(seed, i):
                 return as_module(self.architecture(task)).to("cpu", self.dtype)
 
         data = examples(task, "train", torch.device("cpu"), self.dtype)
-        first = check_architecture(build, task, data)
+        first = check_architecture(build, task, data, self.recipe)
         identity: Identity = {
             "architecture": repr(first),
             "seed": str(seed),
@@ -314,14 +313,15 @@ class NetworkSpace:
             "initial outputs of hypothesis 0": first(data.X[:1]).flatten().tolist(),
         }
         chunk = choose_chunk(first, data, self.recipe, self.chunk, self.device, n)
-        return _Run(task, seed, build, chunk, curves, outputs, identity)
+        learn, test = (examples(task, part, self.device, self.dtype) for part in ("train", "test"))
+        return _Run(learn, test, seed, build, chunk, curves, outputs, identity)
 
     def _parts(self, run: _Run, numbers: range, bar: tqdm) -> Generator[Columns, None, None]:
         """Yield finished chunks of hypotheses; when memory runs out, halve the chunk and go on."""
         work, size, at_once = partial(self._train, run), run.chunk.size, run.chunk.at_once
         while numbers:
             shown = bar.n
-            parts = [numbers[i : i + size] for i in range(0, len(numbers), size)]
+            parts = self._stacks(run, numbers, size)
             try:
                 with closing(in_order(work, parts, at_once, bar.update)) as finished:
                     for part in finished:
@@ -336,15 +336,19 @@ class NetworkSpace:
             bar.update(shown - bar.n)
             size, at_once = _halved(len(numbers[:size]), at_once)
 
-    def _train(self, run: _Run, numbers: range, tick: Tick) -> Columns:
-        learn, test = (examples(run.task, p, self.device, self.dtype) for p in ("train", "test"))
-        with _BUILDING:
-            networks = (run.build(i) for i in numbers)
-            stack = Stack(networks, len(numbers), self.device, self.dtype)
+    def _stacks(self, run: _Run, numbers: range, size: int) -> Iterator[tuple[range, Stack]]:
+        """Build chunk after chunk, when there is a thread for it."""
+        for start in range(0, len(numbers), size):
+            part = numbers[start : start + size]
+            networks = (run.build(i) for i in part)
+            yield part, Stack(networks, len(part), self.device, self.dtype)
+
+    def _train(self, run: _Run, part: tuple[range, Stack], tick: Tick) -> Columns:
+        numbers, stack = part
         return train(
             stack,
-            learn,
-            test,
+            run.learn,
+            run.test,
             self.recipe,
             [order_of(run.seed, i) for i in numbers],
             rows=run.chunk.rows,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 
 import torch
@@ -35,7 +36,9 @@ class Stack:
         self, modules: Iterator[nn.Module], count: int, device: torch.device, dtype: torch.dtype
     ) -> None:
         first = next(modules)
-        self.skeleton = first  # only its code runs; functional_call lends it the parameters
+        # Only its code runs, with parameters that functional_call lends it; a copy, because stacks
+        # in other threads may have been made of the same parts.
+        self.skeleton = copy.deepcopy(first)
         # The product x Wᵀ of nn.Linear has the gradient (xᵀ g)ᵀ. Held as Wᵀ, weights and gradients
         # have the same order in memory, and no gradient is ever transposed by copying, which
         # costs more than the product itself.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
@@ -67,8 +67,12 @@ def in_order(
                     making.append(pool.submit(work, part, tick))
                 if not making:
                     return
-                while not wait([making[0]], _GLANCE).done:
+                while not making[0].done():
                     tell()
+                    for future in filter(Future.done, making):
+                        future.result()  # raises what ended it
+                    running = [future for future in making if not future.done()]
+                    wait(running, _GLANCE, FIRST_COMPLETED)
                 tell()
                 yield making.popleft().result()
         finally:

@@ -60,7 +60,7 @@ def judge(stack: Stack, data: Examples, loss: str, *, rows: int, outputs: bool) 
     loss_of_each = (total / len(data.X)).cpu()
     error = None
     if data.labels is not None:
-        error = (wrong / len(data.X)).cpu().masked_fill(~loss_of_each.isfinite(), 1.0)
+        error = (wrong.double() / len(data.X)).cpu().masked_fill(~loss_of_each.isfinite(), 1.0)
     return Judgement(loss_of_each, error, torch.cat(seen, 1) if outputs else None)
 
 
