@@ -7,6 +7,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import brentq
 
 import ibhelpers as ib
 from ibhelpers.exercises import blocks, complaints, known
@@ -159,6 +160,15 @@ SLIPS = [
 def test_a_slip_is_named(exercise, answer, words):
     (found,) = complaints(exercise, answer)
     assert words in found
+
+
+@pytest.mark.parametrize("nodes", [30, 40, 60, 80])
+def test_too_few_nodes_for_many_terms_are_named(nodes):
+    (cell,) = solutions(notebook_of("04.3"))["ex-04-3"]
+    names = {"np": np, "brentq": brentq, "ib": ib}
+    exec(cell.source, names)
+    (found,) = complaints("04.3", lambda *law: names["log_cdf_sum"](*law, nodes=nodes))
+    assert "take a hundred" in found
 
 
 def test_notebooks_check_only_exercises_that_exist():
