@@ -77,7 +77,8 @@ def test_a_name_that_does_not_exist_is_noticed(name):
 
 
 GREEK = "alpha beta gamma delta varepsilon epsilon eta theta kappa lambda mu nu xi pi rho sigma tau"
-GREEK = {f"\\{name}" for name in f"{GREEK} varphi phi chi psi omega ell Lambda Sigma Theta Gamma".split()}
+GREEK += " varphi phi chi psi omega ell Gamma Theta Lambda Sigma"
+GREEK = {f"\\{name}" for name in GREEK.split()}
 LAYOUT = r"\\(?:text|mathrm|operatorname|begin|end|label|mathbf)\s*\{[^{}]*\}"
 
 
