@@ -2,12 +2,12 @@
 
 python scripts/run_notebooks.py                    # every notebook, in order
 python scripts/run_notebooks.py 05 06              # these
-python scripts/run_notebooks.py --scale paper 10   # at the size of the paper's experiments
+python scripts/run_notebooks.py --scale paper 10   # with SCALE = "paper"
 
 Outputs go back into the notebook, and book/runs.json says when, where and with what it ran; the
-book's page "Status" shows it. A notebook in which a cell fails stays as it was. A run at the size
-of the paper leaves the notebook alone: what its cells tagged "result" printed, and the cost, go to
-book/paper_scale/, and from there to the book's page "Results".
+book's page "Status" shows it. A notebook in which a cell fails stays as it was. A run with
+SCALE = "paper" leaves the notebook alone: what its cells tagged "result" printed, and the cost, go
+to book/paper_scale/, and from there to the book's page "Results".
 """
 
 import argparse

@@ -139,6 +139,8 @@ SLIPS = [
     ("10.2", lambda train, test, limit: np.median(test[train <= limit]), "NaN"),
     ("10.3", 1024, "bad luck"),
     ("10.3", 3067, "one side"),
+    ("10.3", 3775, "round up"),
+    ("10.3", 3777, "Nearly"),
     ("10.4", 465.03, "0 always"),
     ("10.4", 584.85 * np.log(2), "nats"),
     ("10.5", lambda law, task, model: 0.0, "too small"),

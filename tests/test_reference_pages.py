@@ -77,7 +77,8 @@ def test_a_name_that_does_not_exist_is_noticed(name):
 
 
 GREEK = "alpha beta gamma delta varepsilon epsilon eta theta kappa lambda mu nu xi pi rho sigma tau"
-GREEK = {f"\\{name}" for name in f"{GREEK} varphi phi chi psi omega ell Lambda Sigma".split()}
+GREEK += " varphi phi chi psi omega ell Gamma Theta Lambda Sigma"
+GREEK = {f"\\{name}" for name in GREEK.split()}
 LAYOUT = r"\\(?:text|mathrm|operatorname|begin|end|label|mathbf)\s*\{[^{}]*\}"
 
 
@@ -238,7 +239,7 @@ def test_a_run_at_the_papers_scale_leaves_the_notebook_alone(one_notebook, monke
     assert kept["results"] == [{"section": "Section", "text": "paper"}]
     assert kept["scale"] == "paper" and kept["machine"]["cores"] == os.cpu_count()
     shown = course_pages.results()
-    assert "At the paper's scale" in shown and "```text\npaper\n```" in shown
+    assert 'With `SCALE = "paper"`' in shown and "```text\npaper\n```" in shown
 
 
 def test_a_notebook_without_the_switch_has_one_scale():

@@ -72,7 +72,7 @@ def results() -> str:
             lines += tables(found)
         if large.exists():
             run = json.loads(large.read_text(encoding="utf-8"))
-            lines += ["### At the paper's scale", "", f"Run: {cost(run)}; {versions(run)}.", ""]
+            lines += ['### With `SCALE = "paper"`', "", f"Run: {cost(run)}; {versions(run)}.", ""]
             lines += tables(run["results"])
     return "\n".join(lines)
 

@@ -33,7 +33,9 @@ def model_agnostic_bits(
     out_dim: Real | None = None,
     out_bound: Real = 1.0,
 ) -> float:
-    """Bits of inductive bias that a task requires at most, whatever the hypothesis space.
+    """Bits of inductive bias that a task requires at most, in a very wide space of functions.
+
+    The space is the bound's own, so this is no bound on the bits that another space needs.
 
     bits = out_dim (2 n_discrete E − n) × log2(√(out_dim n_discrete) out_bound L W / target_error)
 

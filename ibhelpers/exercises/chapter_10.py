@@ -59,9 +59,12 @@ CHECKS: dict[str, Check] = {
     # No hit in S draws certifies p < 1 - 0.025^(1/S); that should be 2^-10.
     "10.3": number(
         lambda: math.ceil(math.log(0.025) / math.log1p(-(2.0**-10))),
-        within=1.5,
+        within=0.0,
         slips={
             "2^10 networks support fewer than ten bits: a target is also missed by bad luck.": 1024,
+            "One fewer than needed: round up.": lambda: math.floor(
+                math.log(0.025) / math.log1p(-(2.0**-10))
+            ),
             "That is for 95 % at one side; the limits of the course leave 2.5 % there.": lambda: (
                 math.ceil(math.log(0.05) / math.log1p(-(2.0**-10)))
             ),
