@@ -18,6 +18,8 @@ MIB = 2**20
 _CPU_BUDGET = 64 * MIB
 _GPU_BUDGET = 8192 * MIB
 _MOST = 8192
+# What libraries say in a RuntimeError when memory could not be had.
+_SIGNS = ("can't allocate", "can't start new thread", "bad_alloc")
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,5 @@ def _budget(device: torch.device) -> int:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory could not be had, on a GPU or on the CPU."""
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError)
-        and any(sign in str(error) for sign in ("can't allocate", "can't start new thread"))
+        isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
     )

@@ -63,20 +63,31 @@ def in_order(
         making = deque[Future[Result]]()
         try:
             while True:
-                for part in islice(parts, threads - len(making)):
-                    making.append(pool.submit(work, part, tick))
+                wanted = islice(parts, threads - len(making))
+                making.extend(pool.submit(work, part, tick) for part in wanted)  # keeps no part
                 if not making:
                     return
                 while not making[0].done():
                     tell()
-                    for future in filter(Future.done, making):
-                        future.result()  # raises what ended it
                     running = [future for future in making if not future.done()]
+                    if any(future.exception() for future in set(making) - set(running)):
+                        break
                     wait(running, _GLANCE, FIRST_COMPLETED)
                 tell()
-                yield making.popleft().result()
+                yield _first_or_failed(making).result()
         finally:
             stopped.set()
+            # An error knows this frame, and this frame knew the error: neither would be forgotten.
+            making.clear()
+            running = None
+
+
+def _first_or_failed(making: deque[Future[Result]]) -> Future[Result]:
+    """Take out the part that has failed, if one has, and else the first."""
+    failed = [future for future in making if future.done() and future.exception()]
+    chosen = (failed or making)[0]
+    making.remove(chosen)
+    return chosen
 
 
 class _Stopped(Exception):
