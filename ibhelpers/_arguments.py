@@ -12,7 +12,7 @@ import numpy as np
 
 def positive(name: str, value: Any) -> float:
     """Return ``value`` as a float, or raise a ValueError unless it is positive and finite."""
-    value = _as_float(name, value)
+    value = number(name, value)
     if not 0.0 < value < math.inf:
         raise ValueError(f"{name}: found {value}; give a positive, finite number.")
     return value
@@ -20,7 +20,7 @@ def positive(name: str, value: Any) -> float:
 
 def non_negative(name: str, value: Any) -> float:
     """Return ``value`` as a float, or raise a ValueError unless it is at least 0 and finite."""
-    value = _as_float(name, value)
+    value = number(name, value)
     if not 0.0 <= value < math.inf:
         raise ValueError(f"{name}: found {value}; give a finite number of at least 0.")
     return value
@@ -28,7 +28,7 @@ def non_negative(name: str, value: Any) -> float:
 
 def at_least_one(name: str, value: Any) -> float:
     """Return ``value`` as a float, or raise a ValueError unless it is at least 1 and finite."""
-    value = _as_float(name, value)
+    value = number(name, value)
     if not 1.0 <= value < math.inf:
         raise ValueError(f"{name}: found {value}; give a finite number of at least 1.")
     return value
@@ -43,6 +43,11 @@ def whole(name: str, value: Any, *, at_least: int, at_most: int | None = None) -
     return int(value)
 
 
+def generator_of(seed: Any) -> np.random.Generator:
+    """Return the generator of a seed, or raise a ValueError unless it is one."""
+    return np.random.default_rng(whole("seed", seed, at_least=0))
+
+
 def one_of(name: str, value: Any, known: Iterable[str]) -> str:
     """Return a known name, or list the known ones and suggest the nearest."""
     known = sorted(known)
@@ -53,7 +58,7 @@ def one_of(name: str, value: Any, known: Iterable[str]) -> str:
     return value
 
 
-def _as_float(name: str, value: Any) -> float:
+def number(name: str, value: Any) -> float:
     """Return a number, or an array or tensor of one number, as a float."""
     if isinstance(value, (bool, str)):
         raise ValueError(f"{name}: found {value!r}; give one number.")
@@ -81,7 +86,7 @@ def available_device(device: Any) -> Any:
 
 def probability(name: str, value: Any) -> float:
     """Return ``value`` as a float, or raise a ValueError unless it lies between 0 and 1."""
-    value = _as_float(name, value)
+    value = number(name, value)
     if not 0.0 < value < 1.0:
         raise ValueError(f"{name}: found {value}; give a number between 0 and 1, such as 0.95.")
     return value

@@ -34,6 +34,7 @@ JITTERS = (1e-12, 1e-10, 1e-8)  # of the mean prior variance, tried in turn, nev
 _COLUMNS = {"cpu": 512, "cuda": 2048}
 # Bytes for tiles of the kernel, numbers drawn, and libraries.
 _WORKSPACE = {"cpu": 2**27, "cuda": 2**30}
+_PROBES = 8  # random vectors
 
 
 class NotPositiveDefiniteError(ValueError):
@@ -112,6 +113,23 @@ class Conditioning:
         """Mean at the test inputs, given the first ``size`` examples."""
         return self.half[:, :size] @ self.whitened[:, :size].T
 
+    def rounding(self, size: int) -> tuple[float, float]:
+        r"""Rounding errors to expect: of an entry of the mean, and of the variance of a direction.
+
+        What is computed is exact for a covariance K + δK with entries of δK of the order of
+        ε (K_ii + σ²), ε being float64's. With A = K_*n K⁻¹, the weights of the training targets,
+        and α = K⁻¹ Y, that moves the mean by A δK α and the covariance by A δK Aᵀ. The size of A
+        is estimated from its products with a few random vectors.
+        """
+        random = torch.Generator().manual_seed(0)
+        z = torch.randn(self.n_test, _PROBES, generator=random, dtype=torch.float64)
+        half, whitened = self.half[:, :size], self.whitened[:, :size]
+        sides = torch.cat([half.T @ z.to(half.device), whitened.T], dim=1)
+        squares = _solve_transposed(self.factor[:size, :size], sides).square().sum(0)
+        weights, alpha = float(squares[:_PROBES].mean()), float(squares[_PROBES:].mean())
+        unit = EPS * float(self.factor[:size, :size].diagonal().square().max())
+        return unit * (weights / self.n_test * alpha) ** 0.5, unit * weights
+
     def condition(self, size: int) -> float:
         """A lower bound of the condition number for the first ``size`` examples."""
         pivots = self.factor.diagonal()[:size]
@@ -144,6 +162,18 @@ def _eliminate(
         below.copy_(torch.linalg.solve_triangular(factor.T, below, upper=True, left=False))
         bar.update(_panel_work(len(panel), columns, points.shape[1]))
     return True
+
+
+def _solve_transposed(
+    factor: Float64[Tensor, "n n"], sides: Float64[Tensor, "n r"]
+) -> Float64[Tensor, "n r"]:
+    """X with Lᵀ X = sides, in place, from below; a block at a time, which needs no copy of L."""
+    for rows in reversed(list(_blocks(len(factor), factor.device))):
+        after = slice(rows.stop, None)
+        sides[rows].addmm_(factor[after, rows].T, sides[after], alpha=-1)
+        corner = factor[rows, rows].T
+        sides[rows] = torch.linalg.solve_triangular(corner, sides[rows], upper=True)
+    return sides
 
 
 def _fill(

@@ -115,7 +115,7 @@ def log_integral(
     for start in range(0, len(out), rows):
         block = slice(start, start + rows)
         out[block], error = _integrate_block(terms, x_hi[block], x_lo[block], upper, density)
-        allowed = _TOLERANCE * out[block].abs().clamp(min=1.0 if density else 0.1)
+        allowed = _TOLERANCE * out[block].abs().clamp(min=1.0 if density else 0.2)
         doubtful = ~(error <= allowed) | out[block].isnan()
         if bool(doubtful.any()):
             x, e = float(x_hi[block][doubtful][0]), float(error[doubtful][0])

@@ -30,6 +30,8 @@ class Posterior:
         smallest pivot.
     resolution : float
         Variances below this cannot be told from rounding errors.
+    mean_error : float
+        Rounding error to be expected in an entry of the mean.
     """
 
     mean: Float64[Tensor, "m k"]
@@ -37,6 +39,7 @@ class Posterior:
     jitter: float
     condition: float
     resolution: float
+    mean_error: float
 
 
 @dataclass(frozen=True)

@@ -98,10 +98,7 @@ def inductive_bias(law: Law, target_error: ArrayLike) -> InductiveBias:
         raise ValueError(
             f"law: found {type(law).__name__}; give a law, such as GaussianSpace.loss_law(task)."
         )
-    try:
-        target = np.array(target_error, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"target_error: found {target_error!r}; give numbers.") from None
+    target = as_float64("target_error", target_error).detach().cpu().numpy()
     bad = ~(target >= 0)
     if bad.any():
         raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ._arguments import number
 from .genchi2 import GeneralizedChi2
 from .law import ArrayLike, Values
 from .tails import ScaledNoncentralChi2, released_code_nats
@@ -99,7 +100,7 @@ def error_decomposition(
     exact 612.6 nats at target error 0.05; error -77.7 = model -70.0, sample -7.7, search +0.0,
     approximation +0.0
     """
-    x, target = checked_losses(losses), float(target_error)
+    x, target = checked_losses(losses), number("target_error", target_error)
     if not law.lowest < target < law.mean():
         raise ValueError(
             f"target_error: found {target_error!r}; the lower tail of this law is between "

@@ -11,7 +11,7 @@ from scipy import stats
 
 from ._arguments import whole
 from .bias import inductive_bias
-from .law import ArrayLike, Law
+from .law import ArrayLike, Law, as_float64
 from .tails import Empirical, GeneralizedPareto, Normal, ScaledChi2, ScaledNoncentralChi2
 from .tails.asymptotic import asymptotic_interval
 from .tails.empirical import certified_bits
@@ -90,13 +90,15 @@ def estimate_bias(
                   Normal  10.2     False             8.1
     """
     x = checked_losses(losses, positive=False, spread=False)
-    targets = np.atleast_1d(np.asarray(target_error, dtype=np.float64))
+    targets = as_float64("target_error", target_error).reshape(-1).cpu().numpy()
     if (targets >= x.mean()).any():
         raise ValueError(
             f"target_error: found {targets.max():g}, and the losses have the mean {x.mean():g}; "
             "only the lower tail is estimated, so give smaller targets."
         )
-    n_boot = whole("n_boot", n_boot, at_least=0)
+    n_boot, seed = whole("n_boot", n_boot, at_least=0), whole("seed", seed, at_least=0)
+    if not tails:
+        raise ValueError("tails: found none; give at least one kind of law.")
     tables = [_rows(kind, x, targets, n_boot, seed) for kind in tails]
     return pd.concat(tables).sort_index(kind="stable").reset_index(drop=True)
 
@@ -141,7 +143,11 @@ def _bootstrap_limits(
     if n_boot == 0:
         return (np.full(targets.shape, np.nan),) * 2
     rng = np.random.default_rng(seed)
-    bits = [inductive_bias(kind.fit(rng.choice(x, len(x))), targets).bits for _ in range(n_boot)]
+    try:
+        fits = [kind.fit(rng.choice(x, len(x))) for _ in range(n_boot)]
+    except ValueError:  # a resample may have too many ties, where the losses have not
+        return (np.full(targets.shape, np.nan),) * 2
+    bits = [inductive_bias(law, targets).bits for law in fits]
     # order statistics themselves, because between infinite ones nothing can be interpolated
     low, high = np.quantile(bits, [0.025, 0.975], axis=0, method="inverted_cdf")
     return low, high

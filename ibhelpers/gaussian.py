@@ -33,6 +33,8 @@ from .kernels import FunctionKernel, Kernel
 from .tasks import Task
 
 _BLOCK = 2**22  # numbers drawn at a time
+_TINY = torch.finfo(torch.float64).tiny
+_DOUBT = 1e-4  # a relative rounding error that is told
 
 # Of each space, the spectrum for the task that it was last asked about, while both live.
 _SPECTRA: WeakKeyDictionary[GaussianSpace, WeakKeyDictionary[Task, Spectrum]] = WeakKeyDictionary()
@@ -89,7 +91,7 @@ class GaussianSpace:
         noise: float = 0.0,
         device: str | torch.device | None = None,
     ) -> None:
-        if not callable(kernel):
+        if not callable(kernel) or isinstance(kernel, type):
             raise ValueError(
                 f"kernel: found {kernel!r}; give a covariance function such as "
                 "ibhelpers.kernels.RBF(lengthscale=5.0)."
@@ -146,7 +148,8 @@ class GaussianSpace:
         Warns
         -----
         UserWarning
-            If jitter was needed, and how much.
+            If jitter was needed, and how much; if rounding errors leave fewer than four digits of
+            the mean or of the largest variance, and how many.
         """
         (posterior,) = self._posteriors(task, self._condition(task), [task.n_train])
         return posterior
@@ -261,7 +264,7 @@ class GaussianSpace:
     def sample_hypotheses(self, task: Task, n: int, *, seed: int) -> Float64[Tensor, "n m k"]:
         """Outputs of n hypotheses at the test points; the same seed gives the same numbers.
 
-        The first hypotheses of a larger draw are those of a smaller one.
+        The first hypotheses of a larger draw are those of a smaller one, to rounding.
 
         Raises
         ------
@@ -300,7 +303,7 @@ class GaussianSpace:
 
     def _blocks(self, task: Task, n: int, seed: int) -> Iterator[Tensor]:
         """Hypotheses in blocks of bounded memory, whose size depends on m and k alone."""
-        n = whole("n", n, at_least=1)
+        n, seed = whole("n", n, at_least=1), whole("seed", seed, at_least=0)
         spectrum = self._spectrum(task)
         deviation = spectrum.variance.clamp(min=0).sqrt()[:, None]
         m, k = spectrum.mean.shape
@@ -333,14 +336,19 @@ class GaussianSpace:
         prior_variance, done = float(covariance.diagonal().max()), 0
         for size in sizes:
             subtract_gram_(covariance, conditioning.half[:, done:size])
-            pivot, done = float(conditioning.factor.diagonal()[:size].max()), size
-            yield Posterior(
+            done = size
+            mean_error, variance_error = conditioning.rounding(size)
+            posterior = Posterior(
                 mean=conditioning.mean(size),
                 covariance=covariance if size == sizes[-1] else covariance.clone(),
                 jitter=conditioning.jitter,
                 condition=conditioning.condition(size),
-                resolution=EPS * (size + task.n_test) * max(prior_variance, pivot**2),
+                resolution=max(EPS * (size + task.n_test) * prior_variance, variance_error),
+                mean_error=mean_error,
             )
+            if not conditioning.jitter:  # which has been told already
+                _warn_of_rounding(posterior, f"{self.kernel!r}")
+            yield posterior
 
     def _condition(self, task: Task, *, test: bool = True, keep: bool = False) -> Conditioning:
         """Eliminate the training set; ``keep`` says that the result outlives the test covariance.
@@ -399,6 +407,23 @@ class GaussianSpace:
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, dtype=torch.float64, device=self.device)
+
+
+def _warn_of_rounding(posterior: Posterior, kernel: str) -> None:
+    """Say so if fewer than four digits of the mean, or of the largest variance, are certain."""
+    scale = float(posterior.mean.square().mean().sqrt())
+    mean = posterior.mean_error / max(scale, _TINY)
+    variance = posterior.resolution / max(float(posterior.covariance.diagonal().max()), _TINY)
+    # Where no variance is certain, no hypothesis differs from the mean, and there is no law.
+    if mean > _DOUBT or _DOUBT < variance < 1:
+        warnings.warn(
+            f"the covariance of the training inputs under {kernel} is nearly singular (condition "
+            f"number at least {posterior.condition:.0e}): expect rounding errors of {mean:.0e} of "
+            f"the mean of the hypotheses, and {min(variance, 1.0):.0e} of their largest variance, "
+            "and no more digits in a law of the loss. Give noise > 0, or a kernel that tells the "
+            "inputs apart.",
+            stacklevel=5,
+        )
 
 
 def _sizes(task: Task) -> tuple[int, int, int, int]:

@@ -11,7 +11,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from ._arguments import whole
+from ._arguments import generator_of, whole
 from ._contour import TailIntegralError, Terms, approximate_quantile, log_integral
 from ._double_double import two_sum
 from ._normal_scores import ScoreQuantile
@@ -111,7 +111,7 @@ class GeneralizedChi2(Law):
         The losses of more than 16 terms are quantiles of normal scores, by an interpolant of ten
         digits or more: the first draw from a law takes the time of 17 to 65 values of `cdf`, the
         next ones a fraction of it. Where the interpolant is not so good, terms are drawn and added.
-        The first losses of a larger draw are those of a smaller one.
+        The first losses of a larger draw are those of a smaller one, to rounding.
 
         Raises
         ------
@@ -119,7 +119,7 @@ class GeneralizedChi2(Law):
             If n is not a whole number of at least 1.
         """
         n = whole("n", n, at_least=1)
-        rng = np.random.default_rng(seed)
+        rng = generator_of(seed)
         if self._quantile is None:
             return self._sample_terms(n, rng)
         z = rng.standard_normal(n)
@@ -144,7 +144,7 @@ class GeneralizedChi2(Law):
         rows = max(1, 2**20 // len(w))
         for start in range(0, n, rows):
             shape = (min(rows, n - start), len(w))
-            out[start : start + rows] += rng.noncentral_chisquare(k, delta, shape) @ w
+            out[start : start + rows] += _noncentral_chi2(rng, k, delta, shape) @ w
         return out
 
     def saddlepoint_logcdf(self, x: ArrayLike) -> Values:
@@ -296,3 +296,19 @@ def _parameters(weights, dof, noncentrality) -> tuple[Tensor, Tensor, Tensor]:
                 f"{'above 0' if positive else 'at least 0'}.{hint}"
             )
     return tuple(parameters)
+
+
+def _noncentral_chi2(
+    rng: np.random.Generator, k: np.ndarray, delta: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
+    """Draw noncentral chi-squared variables, one column for each of the parameters.
+
+    NumPy's count of mixture components overflows from a noncentrality of 1e19. From 1e15 on they
+    are (z + √δ)² and, to the last bit, the mean of the other degrees of freedom.
+    """
+    far = delta > 1e15
+    drawn = rng.noncentral_chisquare(k, np.where(far, 0.0, delta), shape)
+    if far.any():
+        z = rng.standard_normal((shape[0], int(far.sum())))
+        drawn[:, far] = (z + np.sqrt(delta[far])) ** 2 + (k[far] - 1)
+    return drawn

@@ -135,7 +135,7 @@ class Law(abc.ABC):
 
 def as_float64(name: str, x: ArrayLike) -> Tensor:
     """Real numbers of any kind as a float64 tensor; a tensor stays on its device."""
-    if isinstance(x, Tensor):
+    if isinstance(x, Tensor) and not x.is_complex():
         return x.to(torch.float64)
     array = np.asarray(x)
     if array.dtype.kind not in "fiub":

@@ -46,7 +46,7 @@ def test_repr_says_the_answer_and_how_far_to_trust_it():
         (-0.1, "target_error: found -0.1"),
         (math.nan, "target_error: found nan"),
         ([0.1, math.nan], "target_error: found nan"),
-        ("small", "target_error: found 'small'; give numbers"),
+        ("small", "target_error: found data of type <U5; give real numbers"),
     ],
 )
 def test_bad_targets_are_named(target, message):

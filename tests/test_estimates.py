@@ -164,3 +164,24 @@ def test_bad_arguments_are_refused(call, says):
     with pytest.raises(ValueError) as error:
         call()
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_resamples_that_cannot_be_fitted_leave_no_interval(seed):
+    losses = np.random.default_rng(0).binomial(50, 0.1, size=100) / 50 + 0.02  # with many ties
+    (row,) = ib.estimate_bias(
+        losses, 0.02, tails=[ib.GeneralizedPareto], n_boot=100, seed=seed
+    ).itertuples()
+    assert row.bits > 0
+    assert np.isnan(row.lower) == np.isnan(row.upper)
+    assert np.isnan(row.lower) or row.lower <= row.upper
+
+
+def test_one_loss_far_from_all_others_does_not_cost_the_table():
+    losses = np.r_[np.random.default_rng(0).gamma(20, 0.01, 99), 1e3]
+    assert len(ib.estimate_bias(losses, 0.05, n_boot=20)) == 5
+
+
+def test_no_tails():
+    with pytest.raises(ValueError, match="tails: found none"):
+        ib.estimate_bias(np.arange(1.0, 20.0), 0.5, tails=[])

@@ -227,6 +227,63 @@ def test_jitter_is_never_silent(space, digits):
     assert posterior.condition > 1e10
 
 
+def on_a_line(seed, n=16, m=8):
+    """A task of few inputs, close together on a line, with noise that no smooth function has."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(0, 4, n + m)[:, None]
+    y = np.sin(2 * x) + 0.1 * rng.normal(size=x.shape)
+    return ib.Task(x[:n], y[:n], x[n:], y[n:])
+
+
+def posterior_in_60_digits(task):
+    """Mean and covariance under RBF(1), by mpmath."""
+    with mpmath.workdps(60):
+
+        def K(A, B):
+            return mpmath.matrix(
+                [[mpmath.exp(-((mpmath.mpf(a) - b) ** 2) / 2) for b in B] for a in A]
+            )
+
+        x, z = task.X_train[:, 0].tolist(), task.X_test[:, 0].tolist()
+        inverse, cross = mpmath.inverse(K(x, x)), K(z, x)
+        mean = cross * inverse * mpmath.matrix(task.y_train.tolist())
+        covariance = K(z, z) - cross * inverse * cross.T
+        return (np.array(a.tolist(), dtype=np.float64) for a in (mean, covariance))
+
+
+@pytest.mark.parametrize("seed", [4, 5, 6])
+def test_digits_that_are_lost_in_a_nearly_singular_matrix_are_told(seed):
+    task = on_a_line(seed)
+    mean, covariance = posterior_in_60_digits(task)
+    with pytest.warns(UserWarning, match=r"nearly singular .* no more digits in a law of the loss"):
+        posterior = ib.GaussianSpace(ib.kernels.RBF(1.0)).posterior(task)
+    error = np.sqrt(np.mean((posterior.mean.numpy() - mean) ** 2))
+    lost = np.linalg.norm(posterior.covariance.numpy() - covariance, 2)
+    assert error > 1e-4 * np.sqrt(np.mean(mean**2)) or lost > 1e-4 * covariance.max()
+    assert error < 100 * posterior.mean_error and lost < 100 * posterior.resolution
+
+
+@pytest.mark.parametrize("n", [4, 6, 8])
+def test_and_only_there(n):
+    task = on_a_line(0, n=n)
+    mean, covariance = posterior_in_60_digits(task)
+    posterior = ib.GaussianSpace(ib.kernels.RBF(1.0)).posterior(task)  # a warning is an error here
+    np.testing.assert_allclose(posterior.mean, mean, rtol=1e-3, atol=100 * posterior.mean_error)
+    np.testing.assert_allclose(posterior.covariance, covariance, atol=100 * posterior.resolution)
+    assert posterior.mean_error < 1e-4 * np.abs(mean).max()
+    assert posterior.resolution < 1e-4 * covariance.max()
+
+
+def test_noise_does_not_hide_the_directions_that_vary(digits):
+    """With much noise the posterior is the prior, whatever the noise."""
+    prior = ib.kernels.RBF(0.1)(torch.tensor(digits.X_test))
+    for noise in (1e6, 1e13, 1e30):
+        space = ib.GaussianSpace(ib.kernels.RBF(0.1), noise=noise)
+        np.testing.assert_allclose(space.posterior(digits).covariance, prior, atol=1e-5)
+        law = space.loss_law(digits)
+        assert law.offset == 0 and law.dof.sum() == digits.n_test * digits.n_outputs
+
+
 def test_a_hopeless_matrix_is_refused(digits):
     linear = ib.kernels.Linear()  # 64 inputs: a matrix of rank 64 for 150 examples
     task = ib.Task(digits.X_train * 1e8, digits.y_train, digits.X_test, digits.y_test)

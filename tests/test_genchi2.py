@@ -400,3 +400,64 @@ def test_bad_parameters_are_named(arguments, message):
 def test_bad_questions_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(ib.GeneralizedChi2([1.0], [3], [2.0]))
+
+
+# --- found by hunting for defects ---------------------------------------------------------------
+
+
+def test_probabilities_near_one_are_answered():
+    """Their logarithm is promised to 2e-13, not relatively."""
+    for dof in (0.01, 0.05):
+        law, scipy_law = ib.GeneralizedChi2([1.0], dof, 0.0), stats.chi2(dof)
+        p = np.array([0.3, 0.9, 0.99])
+        np.testing.assert_allclose(law.icdf(p), scipy_law.ppf(p), rtol=1e-9)
+    law = ib.GeneralizedChi2([1.0, 1e5], [1000, 0.03], 0.0)
+    losses = stats.chi2(1000).rvs(200_000, random_state=0)
+    losses += 1e5 * stats.chi2(0.03).rvs(200_000, random_state=1)
+    p = (losses <= 1500.0).mean()
+    assert abs(math.exp(law.logcdf(1500.0)) - p) < 4 * math.sqrt(p * (1 - p) / 200_000)
+
+
+@pytest.mark.parametrize("dof", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("noncentrality", [1e14, 1e17, 1e20])
+def test_samples_of_huge_noncentralities(dof, noncentrality):
+    law = ib.GeneralizedChi2([1.0, 2.0], dof, noncentrality)
+    x = law.sample(4000, seed=0)
+    assert abs(x.mean() - law.mean()) < 4 * math.sqrt(law.variance() / 4000)
+    assert x.var() == pytest.approx(law.variance(), rel=0.1)
+
+
+def test_what_is_no_seed():
+    seed = -1
+    task = ib.tasks.load("digits", n_train=20, n_test=10)
+    space, law = ib.GaussianSpace(ib.kernels.RBF(2.0)), ib.GeneralizedChi2([1.0], 2.0, 0.0)
+    for draw in (
+        lambda: law.sample(3, seed=seed),
+        lambda: ib.Normal(0.0, 1.0).sample(3, seed=seed),
+        lambda: space.sample_losses(task, 3, seed=seed),
+        lambda: ib.splitting(space, task, loss="mse", target_error=0.1, seed=seed),
+        lambda: ib.tilted_importance_sampling(law, 0.1, seed=seed),
+        lambda: ib.estimate_bias(np.arange(1.0, 20.0), 0.5, seed=seed),
+        *(
+            lambda name=name: ib.tasks.load(name, n_train=20, n_test=10, seed=seed)
+            for name in ("digits", "mnist", "synthetic", "pendulum")
+        ),
+    ):
+        with pytest.raises(ValueError, match=r"seed: found .*; give a whole number of at least 0"):
+            draw()
+
+
+@pytest.mark.parametrize(
+    "target", [None, "0.1", [0.1, "a"], torch.tensor([0.1j])], ids=["None", "text", "mixed", "1j"]
+)
+def test_targets_that_are_no_real_numbers(target):
+    law = ib.GeneralizedChi2([1.0], 2.0, 0.0)
+    with pytest.raises(ValueError, match=r"target_error: found data of type .*; give real numbers"):
+        ib.inductive_bias(law, target)
+
+
+def test_targets_of_any_kind():
+    law = ib.GeneralizedChi2([1.0], 2.0, 0.0)
+    expected = ib.inductive_bias(law, 0.5).bits
+    for target in (torch.tensor(0.5, requires_grad=True), torch.tensor(0.5, dtype=torch.bfloat16)):
+        assert ib.inductive_bias(law, target).bits == expected

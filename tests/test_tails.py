@@ -370,3 +370,34 @@ def test_bad_arguments_are_refused(call, says):
     with pytest.raises(ValueError) as error:
         call()
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("dof", "offset"), [(1.0, 1e-6), (2.0, 1.0), (0.1, 0.0), (50.0, 1e-3)], ids=str
+)
+def test_the_closest_law_is_the_fit_of_many_losses(dof, offset):
+    """Within 5 standard errors of the log-likelihood per loss, for laws that begin steeply too."""
+    law = ib.GeneralizedChi2([1.0], dof, 0.0, offset)
+    closest = ib.ScaledNoncentralChi2.closest_to(law)
+    losses = law.sample(100_000, seed=0)
+    fitted = ib.ScaledNoncentralChi2.fit(losses)
+    gain = fitted.logpdf(losses) - closest.logpdf(losses)
+    assert gain.mean() > -1e-12
+    assert gain.sum() < 10  # nats, of two or three fitted parameters
+
+
+def test_an_endpoint_of_zero_is_zero():
+    for seed in range(300):
+        losses = np.random.default_rng(seed).gamma(20, 0.01, 60)
+        law = ib.GeneralizedPareto.fit(losses)
+        assert law.lowest >= 0
+        if law.lowest == 0:
+            assert ib.inductive_bias(law, 0.0).bits == np.inf
+
+
+@pytest.mark.parametrize(
+    ("df", "nc", "scale", "name"), [(-1, 0, 1, "df"), (1, -1, 1, "nc"), (1, 0, 0, "scale")]
+)
+def test_parameters_are_refused_by_their_names(df, nc, scale, name):
+    with pytest.raises(ValueError, match=f"{name}: found"):
+        ib.ScaledNoncentralChi2(df, nc, scale)

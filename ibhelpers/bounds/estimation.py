@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from ibhelpers._arguments import whole
+from ibhelpers._arguments import generator_of, whole
 from ibhelpers.kernels.distances import squared_distances
 from ibhelpers.tasks import Task, intrinsic_dimension
 
@@ -133,7 +133,7 @@ def estimate(
         extrapolated = extrapolate_smallest(smallest, pairs, target)
         return [norms[counts > 0].max(), smallest[0], extrapolated]
 
-    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1.0 / n), size=n_resamples)
+    counts = generator_of(seed).multinomial(n, np.full(n, 1.0 / n), size=n_resamples)
     spreads = np.std([statistics(c) for c in counts.astype(float)], axis=0, ddof=1)
     values = statistics(np.ones(n))
     max_norm, resolution, extrapolated = (

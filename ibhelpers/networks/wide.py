@@ -107,6 +107,7 @@ class WideEnsemble(GaussianSpace):
             jitter=0.0,
             condition=condition,
             resolution=_EPS * (len(X) + len(X_test)) * float(prior.diagonal().max()),
+            mean_error=_EPS * float(pivots.max()) ** 2 * float(A.norm() / len(A) ** 0.5),
         )
 
     def _condition(self, task: Task, *, test: bool = True, keep: bool = False) -> Conditioning:

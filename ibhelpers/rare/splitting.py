@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .._arguments import positive, whole
+from .._arguments import number, positive, whole
 from ..bias import InductiveBias
 from ..gaussian import GaussianSpace, Loss, loss_function
 from ..tails.empirical import certified_bits
@@ -120,6 +120,7 @@ def splitting(
     >>> ib.splitting(space, task, loss="zero_one", target_error=0.2, particles=200, progress=False)
     9.9 bits at target error 0.2 (between 9.2 and 10.6)
     """
+    seed = whole("seed", seed, at_least=0)
     particles, moves = whole("particles", particles, at_least=2), whole("moves", moves, at_least=1)
     limit = 1e5 if max_bits is None else positive("max_bits", max_bits)
     target = _checked_target(target_error, loss)
@@ -140,7 +141,7 @@ def splitting(
 
 
 def _checked_target(target_error: Real, loss: Loss) -> float:
-    target = float(target_error)
+    target = number("target_error", target_error)
     if not math.isfinite(target) or (isinstance(loss, str) and target < 0):
         raise ValueError(
             f"target_error: found {target_error!r}; give a finite number, of at least 0 for the "

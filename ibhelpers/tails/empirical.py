@@ -9,7 +9,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from .._arguments import probability, whole
+from .._arguments import generator_of, probability, whole
 from ..law import ArrayLike, Law
 from .losses import checked_losses
 
@@ -77,7 +77,7 @@ class Empirical(Law):
     def sample(self, n: int, *, seed: int) -> np.ndarray:
         """Draw n of the losses with replacement, shape (n,)."""
         n = whole("n", n, at_least=1)
-        return np.random.default_rng(seed).choice(self._losses.numpy(), n)
+        return generator_of(seed).choice(self._losses.numpy(), n)
 
     def _count(self, x: Tensor) -> Tensor:
         """How many losses are at most x."""

@@ -10,7 +10,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from .._arguments import positive, whole
+from .._arguments import generator_of, positive, whole
 from ..genchi2 import GeneralizedChi2
 from ..law import ArrayLike, Law
 from .losses import checked_losses
@@ -127,7 +127,7 @@ class Normal(Law):
     def sample(self, n: int, *, seed: int) -> np.ndarray:
         """Draw n independent losses, shape (n,)."""
         n = whole("n", n, at_least=1)
-        return np.random.default_rng(seed).normal(self._mean, self.standard_deviation, n)
+        return generator_of(seed).normal(self._mean, self.standard_deviation, n)
 
     def _logcdf(self, x: Tensor) -> Tensor:
         return torch.special.log_ndtr(self._standardise(x))

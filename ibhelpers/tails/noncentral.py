@@ -7,7 +7,7 @@ from numbers import Real
 
 import numpy as np
 
-from .._arguments import positive
+from .._arguments import non_negative, positive
 from ..genchi2 import GeneralizedChi2
 from ..law import ArrayLike
 from .likelihood import Likelihood, parameters
@@ -58,8 +58,9 @@ class ScaledNoncentralChi2(GeneralizedChi2):
     exact = False
 
     def __init__(self, df: Real, nc: Real, scale: Real) -> None:
-        super().__init__([scale], [df], [nc])
-        self.df, self.nc, self.scale = float(df), float(nc), float(scale)
+        self.df, self.nc = positive("df", df), non_negative("nc", nc)
+        self.scale = positive("scale", scale)
+        super().__init__([self.scale], [self.df], [self.nc])
         self.log_likelihood: float | None = None
         self.ridge: Ridge | None = None
 
@@ -111,12 +112,15 @@ class ScaledNoncentralChi2(GeneralizedChi2):
                 f"law: losses go down to {law.lowest:g}; a noncentral chi-squared law has none "
                 "below 0."
             )
-        # Over log(x - lowest), because near the lowest loss the density is a power of that distance
+        # Over log(x - lowest), because near the lowest loss the density is a power of that
+        # distance; and with the law of the distance, because x itself may not show it.
+        above = GeneralizedChi2(law.weights, law.dof, law.noncentrality)
         nodes, weights = np.polynomial.legendre.leggauss(400)
-        low, high = np.log([law.ilogcdf(-40.0) - law.lowest, law.icdf(1 - 2.0**-53) - law.lowest])
+        nearest = max(above.ilogcdf(-40.0), 1e-200 * above.mean())
+        low, high = np.log([nearest, above.icdf(1 - 2.0**-53)])
         distance = np.exp(low + (high - low) * (nodes + 1) / 2)
         x = law.lowest + distance
-        probability = weights * distance * np.exp(law.logpdf(x))
+        probability = weights * distance * np.exp(above.logpdf(distance))
         return cls._of_highest(Likelihood(x, probability / probability.sum()))[0]
 
     @classmethod

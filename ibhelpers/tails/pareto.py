@@ -10,7 +10,7 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-from .._arguments import positive, probability, whole
+from .._arguments import generator_of, positive, probability, whole
 from ..law import ArrayLike, Law, Values
 from .empirical import Empirical
 from .losses import FEWEST, checked_losses
@@ -66,8 +66,10 @@ class GeneralizedPareto(Law):
         if not -1 <= self.shape < 0:
             raise ValueError(f"shape: found {shape!r}; give one in [-1, 0).")
         self._all = Empirical(losses)
-        self.lowest = self.threshold + self.scale / self.shape
         self._alpha, self._width = -1 / self.shape, -self.scale / self.shape
+        self.lowest = self.threshold - self._width
+        if abs(self.lowest) < 1e-14 * self._width:  # 0, but for rounding
+            self.lowest = 0.0
         self._log_fraction = self._all.logcdf(self.threshold)
         if self._log_fraction == -math.inf:
             raise ValueError(f"threshold: found {threshold!r}, and no loss lies below it.")
@@ -145,7 +147,7 @@ class GeneralizedPareto(Law):
     def sample(self, n: int, *, seed: int) -> np.ndarray:
         """Draw n losses, shape (n,): from the tail, or above the threshold from the losses."""
         n = whole("n", n, at_least=1)
-        return self.icdf(np.random.default_rng(seed).random(n))
+        return self.icdf(generator_of(seed).random(n))
 
     def _fraction(self) -> float:
         return math.exp(self._log_fraction)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._arguments import whole
+from .._arguments import generator_of, whole
 
 
 def split(
@@ -39,7 +39,7 @@ def split(
             f"n_train + n_test: asked for {n_train:,} + {n_test:,} = {n_train + n_test:,} "
             f"examples, but there are {len(labels):,}; ask for fewer."
         )
-    rng = np.random.default_rng(seed)
+    rng = generator_of(seed)
     if not balanced:
         order = rng.permutation(len(labels))
         return order[:n_train], order[n_train : n_train + n_test]
@@ -65,7 +65,7 @@ def official_split(
         If a count is not a positive whole number, or more is asked for than there is.
     """
     check_official(n_train, n_test, len(labels_train), len(labels_test))
-    rng = np.random.default_rng(seed)
+    rng = generator_of(seed)
     chosen = []
     for n, labels in ((n_train, labels_train), (n_test, labels_test)):
         classes, available = np.unique(labels, return_counts=True)

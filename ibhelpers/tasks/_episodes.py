@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
-from .._arguments import whole
+from .._arguments import generator_of, whole
 from .task import Task
 
 
@@ -43,7 +43,7 @@ def episode_task(
         If ``ways`` is below 2 or above the number of characters on a side, or more episodes are
         asked for than can be told apart.
     """
-    rng = np.random.default_rng(seed)
+    rng = generator_of(seed)
     side = train.images.shape[-1]
     X_train, labels_train = _episodes("n_train", train, n_train, ways, rng)
     X_test, labels_test = _episodes("n_test", test, n_test, ways, rng)

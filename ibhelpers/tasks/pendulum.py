@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import expm
 
-from .._arguments import non_negative, one_of, positive, whole
+from .._arguments import generator_of, non_negative, one_of, positive, whole
 from ._cartpole import linearised, regulator, step
 from .task import Task
 
@@ -85,7 +85,7 @@ def load(
     exploration = non_negative("exploration", exploration)
     _check_balanced(dt)
 
-    rng = np.random.default_rng(seed)
+    rng = generator_of(seed)
     windows = _windows(n_train + n_test, observations, dt, exploration, rng)
     X = (windows / SCALES)[..., seen].reshape(len(windows), -1)
     y = -windows[:, -1] @ regulator()[:, None] / FORCE_SCALE

@@ -77,7 +77,10 @@ def load(
     noise = non_negative("noise", noise)
     draw_teacher = _TEACHERS[one_of("teacher", teacher, _TEACHERS)]
 
-    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)]
+    streams = [
+        np.random.default_rng(s)
+        for s in np.random.SeedSequence(whole("seed", seed, at_least=0)).spawn(4)
+    ]
     of_inputs, of_embedding, of_teacher, of_noise = streams
     n = n_train + n_test
     z = of_inputs.standard_normal((n, d)) / np.sqrt(d)
