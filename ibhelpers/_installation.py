@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-PACKAGES = ("numpy", "scipy", "sklearn", "matplotlib", "seaborn", "pandas", "jaxtyping", "pooch")
+# As they are imported; PIL is Pillow.
+PACKAGES = ("numpy", "scipy", "sklearn", "matplotlib", "seaborn", "pandas")
+PACKAGES += ("jaxtyping", "mpmath", "PIL", "pooch", "tqdm")
 INSTALL = "in a clone of the course run `make quickstart`, or `pip install '.[course]'`"
 
 
@@ -25,8 +27,9 @@ def check() -> int:
     for title, run in CHECKS.items():
         try:
             print(f"[OK]   {title}: {run()}")
-        except Fault as fault:
-            print(f"[FAIL] {title}: {fault}")
+        except (Fault, ImportError) as fault:
+            advice = "" if isinstance(fault, Fault) else f"; {INSTALL}"
+            print(f"[FAIL] {title}: {fault}{advice}")
             all_well = False
     return 0 if all_well else 1
 
@@ -41,9 +44,8 @@ def python() -> str:
 
 def packages() -> str:
     """Whether the packages that everything needs can be imported."""
-    versions = [f"{name} {_import(name).__version__}" for name in PACKAGES if name != "jaxtyping"]
-    _import("jaxtyping")
-    return ", ".join(versions)
+    found = {name: getattr(_import(name), "__version__", "") for name in PACKAGES}
+    return ", ".join(f"{name} {version}".strip() for name, version in found.items())
 
 
 def torch() -> str:

@@ -123,3 +123,11 @@ def test_bad_arguments_are_refused(call, says):
     with pytest.raises(ValueError) as error:
         call()
     assert says in str(error.value)
+
+
+def test_a_bias_without_an_upper_limit_and_a_name_without_bits():
+    bias = ib.InductiveBias(5.0, 0.1, interval=(3.0, math.inf))
+    figure = ib.plots.show_bias({"one": [bias]})
+    assert 5 < figure.axes[0].get_ylim()[1] < 10
+    with pytest.raises(ValueError, match="biases: found a name without bits"):
+        ib.plots.show_bias({"none": []})

@@ -103,3 +103,23 @@ def test_showing_in_a_notebook_carries_the_alt_text(monkeypatch):
 def test_bad_input(examples):
     with pytest.raises(ValueError, match="examples: found"):
         plots.show_task(tasks.load("digits", n_train=5, n_test=5), examples=examples)
+
+
+def test_a_single_example_and_many_classes():
+    rng = np.random.default_rng(0)
+    one = Task(rng.normal(size=(1, 5)), np.ones((1, 1)), rng.normal(size=(2, 5)), np.ones((2, 1)))
+    assert "1 training example" in plots.show_task(one).alt_text
+    labels = np.arange(100) % 25
+    many = Task(
+        *(rng.normal(size=(100, 3)), np.eye(25)[labels]) * 2,
+        labels_train=labels,
+        labels_test=labels,
+    )
+    figure = plots.show_task(many)
+    figure.draw_without_rendering()
+    (ax,) = figure.axes
+    legend = ax.get_legend().get_window_extent()
+    assert legend.height < 1.01 * ax.get_window_extent().height
+    for examples in (0, -1):
+        with pytest.raises(ValueError, match="examples: found"):
+            plots.show_task(many, examples=examples)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -158,6 +158,8 @@ def cnn(channels: Sequence[int] = (16, 32), activation: str = "relu") -> Archite
     >>> sum(p.numel() for p in network.parameters())
     666
     """
+    if not isinstance(channels, Iterable):
+        raise ValueError(f"channels: found {channels!r}; give one number for each convolution.")
     channels = tuple(whole("channels", c, at_least=1) for c in channels)
     if not channels:
         raise ValueError("channels: found none; give one number for each convolution.")

@@ -116,7 +116,7 @@ def show_bias(biases: Mapping[str, InductiveBias | Sequence[InductiveBias]]) -> 
             if isinstance(bias, InductiveBias):
                 _draw_line(ax, sure, label=name, linestyle=_LINES[i % 5], **style)
             else:
-                bars = np.nan_to_num([sure.bits - sure.low, sure.high - sure.bits])
+                bars = np.nan_to_num([sure.bits - sure.low, sure.high - sure.bits], posinf=0.0)
                 ax.errorbar(sure.target, sure.bits, bars, label=name, linestyle="", **style)
         if len(limits.target):
             label = None if len(sure.target) else f"{name} (at least)"
@@ -193,6 +193,8 @@ class _Points:
     @classmethod
     def of(cls, bias: InductiveBias | Sequence[InductiveBias]) -> _Points:
         rows = []
+        if not isinstance(bias, InductiveBias) and len(bias) == 0:
+            raise ValueError("biases: found a name without bits; leave it out.")
         for b in [bias] if isinstance(bias, InductiveBias) else bias:
             low, high = (math.nan, math.nan) if b.interval is None else b.interval
             columns = (b.target_error, b.bits, low, high, b.at_least)

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .._arguments import whole
 from ..tasks import Task
 from .style import COLOURS, MARKERS
 
@@ -43,8 +44,7 @@ def show_task(task: Task, *, examples: int = 12) -> Figure:
     12 training examples of digits, grey images of 8 by 8 pixels, in a grid. Above each stands
     its class: 5, 3, 8, 6, 4, 2, 2, 0, 1, 4, 7, 9.
     """
-    if examples < 1:
-        raise ValueError(f"examples: found {examples}; give a whole number of at least 1.")
+    examples = whole("examples", examples, at_least=1)
     draw = {
         "image": _show_images,
         "episode": _show_episodes,
@@ -105,8 +105,9 @@ def _show_trajectories(task: Task, n: int) -> Figure:
     force = task.y_train[:n, 0]
     norm = plt.Normalize(*_symmetric(force))
     columns = min(n_quantities, 2)
+    rows = -(-n_quantities // columns)
     figure, axes = plt.subplots(
-        -(-n_quantities // columns), columns, figsize=(8, 5), layout="constrained", squeeze=False
+        rows, columns, figsize=(8, 2.5 * max(rows, 2)), layout="constrained", squeeze=False
     )
     for quantity, ax in enumerate(axes.flat):
         if quantity >= n_quantities:
@@ -142,6 +143,7 @@ def _show_points(task: Task, n: int) -> Figure:
     else:
         centred = task.X_train - task.X_train.mean(axis=0)
         plane = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+        plane = np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))  # one example spans no plane
         if task.labels_train is not None:
             _scatter_classes(ax, task, plane)
         else:
@@ -163,7 +165,8 @@ def _scatter_classes(ax: Axes, task: Task, plane: np.ndarray) -> None:
     for c in np.unique(task.labels_train).tolist():
         style = {"color": COLOURS[c % 10], "marker": MARKERS[c % 10], "label": _class_name(task, c)}
         ax.scatter(*plane[task.labels_train == c].T, s=18, **style)
-    ax.legend(title="class")
+    columns = 1 + len(np.unique(task.labels_train)) // 13
+    ax.legend(title="class", ncols=columns, fontsize="small" if columns > 1 else None)
 
 
 def _picture(ax: Axes, image: np.ndarray) -> None:

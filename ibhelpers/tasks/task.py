@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arguments import one_of
+from .._arguments import one_of, whole
 
 _ARRAYS = ("X_train", "y_train", "X_test", "y_test")
 # How an example can be read, and how many dimensions its shape then has.
@@ -92,7 +92,9 @@ class Task:
     def _describe_inputs(self) -> None:
         """Settle the shape of one example, and how it is to be read."""
         shape = (self.n_inputs,) if self.input_shape is None else self.input_shape
-        shape = tuple(int(n) for n in shape)
+        if not isinstance(shape, Iterable):
+            raise ValueError(f"input_shape: found {shape!r}; give a tuple, such as (28, 28).")
+        shape = tuple(whole("input_shape", n, at_least=1) for n in shape)
         if math.prod(shape) != self.n_inputs:
             raise ValueError(
                 f"input_shape: {shape} has {math.prod(shape)} entries, but each example has "
