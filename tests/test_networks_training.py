@@ -274,6 +274,43 @@ def test_a_module_of_ones_own_with_frozen_parameters_and_buffers(small):
     np.testing.assert_allclose(columns["train_curve"], curves, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        networks.linear(),
+        networks.mlp(width=6, depth=2, activation="gelu"),
+        networks.mlp(width=6, train="readout"),
+        lambda task: nn.Sequential(nn.Linear(task.n_inputs, task.n_outputs, bias=False), nn.Tanh()),
+    ],
+    ids=["linear", "mlp", "readout", "no bias"],
+)
+def test_layer_by_layer_is_what_vmap_computes(architecture, small):
+    X = torch.tensor(np.random.default_rng(0).normal(size=(3, 5, small.n_inputs)))
+
+    def outputs_and_gradients(layers):
+        torch.manual_seed(0)
+        stack = Stack((architecture(small) for _ in range(3)), 3, torch.device("cpu"), F64)
+        assert stack._layers
+        stack._layers = stack._layers if layers else []
+        outputs = stack(X)
+        return outputs, *torch.autograd.grad(outputs.square().sum(), stack.leaves)
+
+    for one, other in zip(*map(outputs_and_gradients, (True, False)), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
+
+
+def test_hooks_are_heeded(small):
+    def doubled(task):
+        network = nn.Sequential(nn.Linear(task.n_inputs, task.n_outputs))
+        network[0].register_forward_hook(lambda module, args, output: 2 * output)
+        return network
+
+    settings = {"epochs": 2, "batch_size": 6, "lr": 0.01}
+    plain = [plain_loop(doubled, small, i, **settings)[1] for i in range(2)]
+    curves = ib.NetworkSpace(doubled, dtype=F64, **settings).train(small, 2).train_curve
+    np.testing.assert_allclose(curves, plain, rtol=1e-6)
+
+
 class Tied(nn.Sequential):
     """One layer, used twice."""
 

@@ -15,7 +15,7 @@ from ibhelpers.networks.training import Examples
 MIB = 2**20
 # What a chunk may take while it is trained. On a CPU more is slower, because the numbers that a
 # step touches should stay near the cores; on a GPU less leaves it idle.
-_CPU_BUDGET = 64 * MIB
+_CPU_BUDGET = 32 * MIB
 _GPU_BUDGET = 8192 * MIB
 _MOST = 8192
 # What libraries say in a RuntimeError when memory could not be had.
@@ -36,7 +36,7 @@ class Chunk:
         Parameters, gradients, the optimizer's state, and what one step remembers for gradients.
     rows : int
         Examples that are evaluated at a time; sized so that evaluation takes no more memory than
-        the training budget (64 MiB on a CPU), or than the chunk if that is larger.
+        the training budget (32 MiB on a CPU), or than the chunk if that is larger.
     """
 
     size: int

@@ -84,7 +84,7 @@ class NetworkSpace:
     dtype : torch.dtype
         torch.float32 or torch.float64.
     chunk : int or "auto"
-        How many networks are stacked and trained together. "auto" takes as many as fit in 64 MiB
+        How many networks are stacked and trained together. "auto" takes as many as fit in 32 MiB
         on a CPU, where more is slower, and in 8 GiB or a quarter of the free memory on a GPU; and
         no more than leave a chunk for every thread.
 

@@ -10,6 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+_ELEMENTWISE = (nn.ReLU, nn.Tanh, nn.GELU, nn.SiLU, nn.Sigmoid, nn.ELU, nn.LeakyReLU, nn.Identity)
+
 
 class Stack:
     """S networks of one architecture: every parameter has a leading axis of networks.
@@ -55,6 +57,7 @@ class Stack:
         self._put(0, first)
         for s, module in enumerate(modules, start=1):
             self._put(s, module)
+        self._layers = _layers(first, self._held)
         trained = {name for name, value in first.named_parameters() if value.requires_grad}
         self.leaves = [
             held.requires_grad_() for name, held in self._held.items() if name in trained
@@ -66,6 +69,8 @@ class Stack:
 
     def __call__(self, X: Float[Tensor, "*b d"]) -> Float[Tensor, "s n k"]:
         """Outputs of every network, at shared inputs (n, d) or at its own (s, n, d)."""
+        if self._layers and X.dim() == 3:
+            return self._layer_by_layer(X)
         own = 0 if X.dim() == 3 else None
         run = vmap(self._one, in_dims=(0, own), randomness="error")
         return run(self.parameters(), X)
@@ -85,12 +90,34 @@ class Stack:
             held.grad = None
             held.data = held.data[rows]
 
+    def _layer_by_layer(self, X: Tensor) -> Tensor:
+        """What vmap would compute, in a third of its time where the layers are small."""
+        for name, layer in self._layers:
+            if isinstance(layer, nn.Linear):
+                weight, bias = (self._held.get(f"{name}{part}") for part in ("weight", "bias"))
+                X = X @ weight if bias is None else torch.baddbmm(bias[:, None], X, weight)
+            else:
+                X = layer(X)
+        return X
+
     def _one(self, parameters: dict[str, Tensor], X: Tensor) -> Tensor:
         return functional_call(self.skeleton, parameters, (X,))
 
     def _put(self, s: int, module: nn.Module) -> None:
         for name, value in _state(module):
             self._held[name][s] = value.detach().mT if name in self._transposed else value.detach()
+
+
+def _layers(module: nn.Module, held: dict[str, Tensor]) -> list[tuple[str, nn.Module]]:
+    """The layers of a network that is a sequence of products and functions of single numbers."""
+    children = module._modules.items() if type(module) is nn.Sequential else [("", module)]
+    layers = [(f"{name}." if name else "", layer) for name, layer in children]
+    plain = all(
+        type(layer) in _ELEMENTWISE or (type(layer) is nn.Linear and f"{name}weight" in held)
+        for name, layer in layers
+    )
+    hooked = any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
+    return layers if plain and not hooked else []
 
 
 def _state(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
