@@ -23,10 +23,10 @@ from jaxtyping import Float64
 from torch import Tensor
 from tqdm import tqdm
 
+from ._posterior import EPS, rounding_errors
 from ._progress import progress_bar
 from .kernels import Kernel
 
-EPS = torch.finfo(torch.float64).eps
 JITTERS = (1e-12, 1e-10, 1e-8)  # of the mean prior variance, tried in turn, never silently
 
 # Columns eliminated at a time: enough to spend the time in matrix products, few enough to keep the
@@ -114,12 +114,9 @@ class Conditioning:
         return self.half[:, :size] @ self.whitened[:, :size].T
 
     def rounding(self, size: int) -> tuple[float, float]:
-        r"""Rounding errors to expect: of an entry of the mean, and of the variance of a direction.
+        """Rounding errors to expect: of an entry of the mean, and of the variance of a direction.
 
-        What is computed is exact for a covariance K + δK with entries of δK of the order of
-        ε (K_ii + σ²), ε being float64's. With A = K_*n K⁻¹, the weights of the training targets,
-        and α = K⁻¹ Y, that moves the mean by A δK α and the covariance by A δK Aᵀ. The size of A
-        is estimated from its products with a few random vectors.
+        See `rounding_errors`; A is measured by its products with a few random vectors.
         """
         random = torch.Generator().manual_seed(0)
         z = torch.randn(self.n_test, _PROBES, generator=random, dtype=torch.float64)
@@ -127,8 +124,8 @@ class Conditioning:
         sides = torch.cat([half.T @ z.to(half.device), whitened.T], dim=1)
         squares = _solve_transposed(self.factor[:size, :size], sides).square().sum(0)
         weights, alpha = float(squares[:_PROBES].mean()), float(squares[_PROBES:].mean())
-        unit = EPS * float(self.factor[:size, :size].diagonal().square().max())
-        return unit * (weights / self.n_test * alpha) ** 0.5, unit * weights
+        largest = float(self.factor[:size, :size].diagonal().square().max())
+        return rounding_errors(largest, weights, alpha, self.n_test)
 
     def condition(self, size: int) -> float:
         """A lower bound of the condition number for the first ``size`` examples."""

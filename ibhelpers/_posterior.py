@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,9 @@ from torch import Tensor
 
 from ._progress import progress_bar
 from .genchi2 import GeneralizedChi2
+
+EPS, _TINY = torch.finfo(torch.float64).eps, torch.finfo(torch.float64).tiny
+_DOUBT = 1e-4  # a relative rounding error that is told
 
 
 @dataclass(frozen=True)
@@ -90,4 +94,45 @@ class Spectrum:
             dof=float(k),
             noncentrality=squares[free] / self.variance[free],
             offset=float(squares[~free].sum()) / (m * k),
+        )
+
+
+def rounding_errors(
+    variance: float, A_squared: float, alpha_squared: float, n_test: int
+) -> tuple[float, float]:
+    r"""Rounding errors to expect: of an entry of the mean, and of the variance of a direction.
+
+    What is computed is exact for a training covariance K + δK with entries of δK of the order of
+    ε times the largest variance, ε being float64's. With A = K_*n K⁻¹, the weights of the training
+    targets, and α = K⁻¹ Y, that moves the mean by A δK α and the covariance by A δK Aᵀ.
+
+    Parameters
+    ----------
+    variance : float
+        Largest entry of K's diagonal.
+    A_squared : float
+        Sum of the squares of A.
+    alpha_squared : float
+        Sum of the squares of α, on average over the outputs.
+    n_test : int
+        m, the number of rows of A.
+    """
+    unit = EPS * variance
+    return unit * (A_squared / n_test * alpha_squared) ** 0.5, unit * A_squared
+
+
+def warn_of_rounding(posterior: Posterior, kernel: str) -> None:
+    """Say so if fewer than four digits of the mean, or of the largest variance, are certain."""
+    scale = float(posterior.mean.square().mean().sqrt())
+    mean = posterior.mean_error / max(scale, _TINY)
+    variance = posterior.resolution / max(float(posterior.covariance.diagonal().max()), _TINY)
+    # Where no variance is certain, no hypothesis differs from the mean, and there is no law.
+    if mean > _DOUBT or _DOUBT < variance < 1:
+        warnings.warn(
+            f"the covariance of the training inputs under {kernel} is nearly singular (condition "
+            f"number at least {posterior.condition:.0e}): expect rounding errors of {mean:.0e} of "
+            f"the mean of the hypotheses, and {min(variance, 1.0):.0e} of their largest variance, "
+            "and no more digits in a law of the loss. Give noise > 0, or a kernel that tells the "
+            "inputs apart.",
+            stacklevel=5,
         )

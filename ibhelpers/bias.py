@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .law import ArrayLike, Law, as_float64
+from .law import ArrayLike, Law, as_array, as_float64
 from .trace import Trace
 
 
@@ -98,7 +98,7 @@ def inductive_bias(law: Law, target_error: ArrayLike) -> InductiveBias:
         raise ValueError(
             f"law: found {type(law).__name__}; give a law, such as GaussianSpace.loss_law(task)."
         )
-    target = as_float64("target_error", target_error).detach().cpu().numpy()
+    target = as_array("target_error", target_error)
     bad = ~(target >= 0)
     if bad.any():
         raise ValueError(

@@ -11,7 +11,7 @@ from scipy import stats
 
 from ._arguments import whole
 from .bias import inductive_bias
-from .law import ArrayLike, Law, as_float64
+from .law import ArrayLike, Law, as_array
 from .tails import Empirical, GeneralizedPareto, Normal, ScaledChi2, ScaledNoncentralChi2
 from .tails.asymptotic import asymptotic_interval
 from .tails.empirical import certified_bits
@@ -54,7 +54,8 @@ def estimate_bias(
             Whether ``bits`` is no estimate but what the losses certify.
         ``lower``, ``upper``
             Limits of the bits: Clopper and Pearson's for `Empirical`, else percentiles of the
-            bootstrap. They hold the error of sampling, not that of the law's form.
+            bootstrap. They hold the error of sampling, not that of the law's form; NaN where a
+            resample cannot be fitted, as with many ties.
         ``asymptotic_lower``, ``asymptotic_upper``
             See `asymptotic_interval`; NaN for other laws than `ScaledNoncentralChi2`, and where the
             highest likelihood is at an end of the ridge.
@@ -90,7 +91,7 @@ def estimate_bias(
                   Normal  10.2     False             8.1
     """
     x = checked_losses(losses, positive=False, spread=False)
-    targets = as_float64("target_error", target_error).reshape(-1).cpu().numpy()
+    targets = as_array("target_error", target_error).reshape(-1)
     if (targets >= x.mean()).any():
         raise ValueError(
             f"target_error: found {targets.max():g}, and the losses have the mean {x.mean():g}; "

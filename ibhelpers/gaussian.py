@@ -17,7 +17,6 @@ from torch import Tensor
 from . import evidence
 from ._arguments import available_device, non_negative, whole
 from ._conditioning import (
-    EPS,
     JITTERS,
     Conditioning,
     NotPositiveDefiniteError,
@@ -26,15 +25,13 @@ from ._conditioning import (
 )
 from ._loss import Loss, loss_function
 from ._memory import free_memory, in_words
-from ._posterior import Posterior, Spectrum
+from ._posterior import EPS, Posterior, Spectrum, warn_of_rounding
 from ._progress import progress_bar
 from .genchi2 import GeneralizedChi2
 from .kernels import FunctionKernel, Kernel
 from .tasks import Task
 
 _BLOCK = 2**22  # numbers drawn at a time
-_TINY = torch.finfo(torch.float64).tiny
-_DOUBT = 1e-4  # a relative rounding error that is told
 
 # Of each space, the spectrum for the task that it was last asked about, while both live.
 _SPECTRA: WeakKeyDictionary[GaussianSpace, WeakKeyDictionary[Task, Spectrum]] = WeakKeyDictionary()
@@ -347,7 +344,7 @@ class GaussianSpace:
                 mean_error=mean_error,
             )
             if not conditioning.jitter:  # which has been told already
-                _warn_of_rounding(posterior, f"{self.kernel!r}")
+                warn_of_rounding(posterior, f"{self.kernel!r}")
             yield posterior
 
     def _condition(self, task: Task, *, test: bool = True, keep: bool = False) -> Conditioning:
@@ -407,23 +404,6 @@ class GaussianSpace:
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, dtype=torch.float64, device=self.device)
-
-
-def _warn_of_rounding(posterior: Posterior, kernel: str) -> None:
-    """Say so if fewer than four digits of the mean, or of the largest variance, are certain."""
-    scale = float(posterior.mean.square().mean().sqrt())
-    mean = posterior.mean_error / max(scale, _TINY)
-    variance = posterior.resolution / max(float(posterior.covariance.diagonal().max()), _TINY)
-    # Where no variance is certain, no hypothesis differs from the mean, and there is no law.
-    if mean > _DOUBT or _DOUBT < variance < 1:
-        warnings.warn(
-            f"the covariance of the training inputs under {kernel} is nearly singular (condition "
-            f"number at least {posterior.condition:.0e}): expect rounding errors of {mean:.0e} of "
-            f"the mean of the hypotheses, and {min(variance, 1.0):.0e} of their largest variance, "
-            "and no more digits in a law of the loss. Give noise > 0, or a kernel that tells the "
-            "inputs apart.",
-            stacklevel=5,
-        )
 
 
 def _sizes(task: Task) -> tuple[int, int, int, int]:

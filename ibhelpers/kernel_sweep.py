@@ -15,7 +15,7 @@ from .bias import inductive_bias
 from .evidence import leave_one_out, log_marginal_likelihood
 from .gaussian import GaussianSpace
 from .kernels import Kernel
-from .law import ArrayLike, as_float64
+from .law import ArrayLike, as_array
 from .tasks import Task
 
 
@@ -127,7 +127,7 @@ def _named(
 
 
 def _checked(targets: ArrayLike) -> np.ndarray:
-    values = as_float64("targets", targets).reshape(-1).cpu().numpy()
+    values = as_array("targets", targets).reshape(-1)
     if len(values) == 0 or not (values >= 0).all():
         raise ValueError(
             f"targets: found {values.tolist()}; give at least one target error, each at least 0."

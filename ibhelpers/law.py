@@ -133,6 +133,11 @@ class Law(abc.ABC):
         return float(out) if np.ndim(x) == 0 else out.cpu().numpy()
 
 
+def as_array(name: str, x: ArrayLike) -> np.ndarray:
+    """Real numbers of any kind as a float64 array."""
+    return as_float64(name, x).detach().cpu().numpy()
+
+
 def as_float64(name: str, x: ArrayLike) -> Tensor:
     """Real numbers of any kind as a float64 tensor; a tensor stays on its device."""
     if isinstance(x, Tensor) and not x.is_complex():

@@ -76,6 +76,23 @@ def test_a_task_that_no_wide_network_fits_is_refused():
         networks.WideEnsemble(depth=1).loss_law(task)
 
 
+def test_digits_lost_to_inputs_that_are_nearly_equal_are_told():
+    rng = np.random.default_rng(0)
+    X, y, Z = rng.normal(size=(10, 4)), rng.normal(size=(10, 1)), rng.normal(size=(6, 4))
+
+    def mean_and_error(gap, order=slice(None)):
+        near = np.vstack([X, X[:1] + gap])[order], np.vstack([y, -y[:1]])[order]
+        posterior = networks.WideEnsemble(depth=1).posterior(ib.Task(*near, Z, np.ones((6, 1))))
+        return posterior.mean.numpy(), posterior.mean_error
+
+    for gap in (1e-2, 1e-4, 1e-6):  # a warning is an error here
+        mean, error = mean_and_error(gap)
+        other, _ = mean_and_error(gap, rng.permutation(11))
+        assert np.sqrt(np.mean((other - mean) ** 2)) < 3 * error
+    with pytest.warns(UserWarning, match=r"under NTK.* nearly singular .*no more digits"):
+        mean_and_error(1e-12)
+
+
 def test_distances_against_scipy():
     x, y = (np.random.default_rng(s).gamma(3.0, size=200 + s) for s in (0, 1))
     found = networks.distance(x, y)

@@ -80,7 +80,7 @@ def test_bad_calls(task):
         (lambda: networks.mlp(width=0), "width: found 0"),
         (lambda: networks.mlp(depth=-1), "depth: found -1"),
         (lambda: networks.mlp(activation="sigmoyd"), "activation: found 'sigmoyd'"),
-        (lambda: networks.cnn(channels=()), "channels: found none"),
+        (lambda: networks.cnn(channels=()), r"channels: found \(\); give one number for each"),
         (lambda: networks.vit(dim=10, heads=3), "heads: found 3 for dim=10"),
         (lambda: networks.resnet(blocks=0), "blocks: found 0"),
     ],

@@ -4,7 +4,8 @@ import re
 import signal
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from torch import nn
 import ibhelpers as ib
 from ibhelpers import networks
 from ibhelpers.networks import space as space_module
-from ibhelpers.networks.threads import in_order
+from ibhelpers.networks.threads import _first_or_failed, in_order
 
 
 @pytest.fixture(params=[1, 2, 5])
@@ -76,6 +77,16 @@ def test_an_error_in_one_part_ends_the_others_at_their_next_tick():
         assert list(in_order(work, range(9), 3, lambda amount: None)) == [0]
     assert set(ended) <= {0, 2, 3} and 2 in ended
     assert not [t for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")]
+
+
+def test_what_is_finished_is_not_lost_to_an_error_elsewhere():
+    making = deque([Future(), Future()])
+    making[0].set_result("finished")
+    making[1].set_exception(FloatingPointError("part 1"))
+    assert _first_or_failed(making).result() == "finished"
+    making.appendleft(Future())  # not done
+    with pytest.raises(FloatingPointError):
+        _first_or_failed(making).result()
 
 
 def test_an_error_in_a_later_part_does_not_wait_for_the_first():

@@ -158,11 +158,9 @@ def cnn(channels: Sequence[int] = (16, 32), activation: str = "relu") -> Archite
     >>> sum(p.numel() for p in network.parameters())
     666
     """
-    if not isinstance(channels, Iterable):
+    if not isinstance(channels, Iterable) or not tuple(channels):
         raise ValueError(f"channels: found {channels!r}; give one number for each convolution.")
     channels = tuple(whole("channels", c, at_least=1) for c in channels)
-    if not channels:
-        raise ValueError("channels: found none; give one number for each convolution.")
     Activation = _ACTIVATIONS[one_of("activation", activation, _ACTIVATIONS)]
 
     def build(task: Task) -> nn.Module:

@@ -91,7 +91,7 @@ class Stack:
             held.data = held.data[rows]
 
     def _layer_by_layer(self, X: Tensor) -> Tensor:
-        """What vmap would compute, in a third of its time where the layers are small."""
+        """What vmap would compute, with a small part of its overhead."""
         for name, layer in self._layers:
             if isinstance(layer, nn.Linear):
                 weight, bias = (self._held.get(f"{name}{part}") for part in ("weight", "bias"))

@@ -83,9 +83,9 @@ def in_order(
 
 
 def _first_or_failed(making: deque[Future[Result]]) -> Future[Result]:
-    """Take out the part that has failed, if one has, and else the first."""
-    failed = [future for future in making if future.done() and future.exception()]
-    chosen = (failed or making)[0]
+    """Take out the first part if it is done, and else one that has failed."""
+    done = (future for future in making if future.done())
+    chosen = next(f for f in done if f is making[0] or f.exception())
     making.remove(chosen)
     return chosen
 

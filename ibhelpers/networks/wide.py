@@ -11,12 +11,11 @@ from scipy import stats
 
 from ibhelpers._arguments import positive
 from ibhelpers._conditioning import Conditioning
-from ibhelpers.gaussian import GaussianSpace, Posterior
+from ibhelpers._posterior import EPS, Posterior, rounding_errors, warn_of_rounding
+from ibhelpers.gaussian import GaussianSpace
 from ibhelpers.kernels import NNGP, NTK
 from ibhelpers.law import Law
 from ibhelpers.tasks import Task
-
-_EPS = torch.finfo(torch.float64).eps
 
 
 class WideEnsemble(GaussianSpace):
@@ -83,6 +82,11 @@ class WideEnsemble(GaussianSpace):
         ------
         ValueError
             If the tangent kernel of the training inputs is singular to working precision.
+
+        Warns
+        -----
+        UserWarning
+            If it is nearly so, as for `GaussianSpace.posterior`.
         """
         X, Y, X_test = (
             torch.tensor(a, dtype=torch.float64, device=self.device)
@@ -91,7 +95,7 @@ class WideEnsemble(GaussianSpace):
         factor, failed = torch.linalg.cholesky_ex(self.kernel(X))
         pivots = factor.diagonal()
         condition = float(pivots.max() / pivots.min()) ** 2 if not failed else float("inf")
-        if not condition * len(X) * _EPS < 1.0:
+        if not condition * len(X) * EPS < 1.0:
             raise ValueError(
                 f"task: the tangent kernel of its {len(X)} training inputs is singular to working "
                 f"precision (condition about {condition:.1g}), so that no network fits all "
@@ -99,16 +103,27 @@ class WideEnsemble(GaussianSpace):
                 "bias_variance > 0."
             )
         A = torch.cholesky_solve(self.kernel(X, X_test), factor).T
+        alpha = torch.cholesky_solve(Y, factor)
+        mean_error, variance_error = rounding_errors(
+            float(pivots.max()) ** 2,
+            float(A.square().sum()),
+            float(alpha.square().sum(0).mean()),
+            len(A),
+        )
         prior, cross = self.at_start(X_test), self.at_start(X, X_test)
         covariance = prior - A @ cross - (A @ cross).T + A @ self.at_start(X) @ A.T
-        return Posterior(
+        posterior = Posterior(
             mean=A @ Y,
             covariance=(covariance + covariance.T) / 2,
             jitter=0.0,
             condition=condition,
-            resolution=_EPS * (len(X) + len(X_test)) * float(prior.diagonal().max()),
-            mean_error=_EPS * float(pivots.max()) ** 2 * float(A.norm() / len(A) ** 0.5),
+            resolution=max(
+                EPS * (len(X) + len(X_test)) * float(prior.diagonal().max()), variance_error
+            ),
+            mean_error=mean_error,
         )
+        warn_of_rounding(posterior, f"{self.kernel!r}")
+        return posterior
 
     def _condition(self, task: Task, *, test: bool = True, keep: bool = False) -> Conditioning:
         raise ValueError(

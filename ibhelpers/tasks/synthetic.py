@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
-from .._arguments import non_negative, one_of, whole
+from .._arguments import generator_of, non_negative, one_of, whole
 from .task import Task
 
 WIDTH = 64  # hidden units of the network teacher
@@ -77,11 +77,7 @@ def load(
     noise = non_negative("noise", noise)
     draw_teacher = _TEACHERS[one_of("teacher", teacher, _TEACHERS)]
 
-    streams = [
-        np.random.default_rng(s)
-        for s in np.random.SeedSequence(whole("seed", seed, at_least=0)).spawn(4)
-    ]
-    of_inputs, of_embedding, of_teacher, of_noise = streams
+    of_inputs, of_embedding, of_teacher, of_noise = generator_of(seed).spawn(4)
     n = n_train + n_test
     z = of_inputs.standard_normal((n, d)) / np.sqrt(d)
     E = np.linalg.qr(of_embedding.standard_normal((D, d))).Q
