@@ -86,9 +86,9 @@ def make_book_pages_of_notebooks(app, docname, source):
             continue
         if cell["cell_type"] == "markdown":
             for link, key in keys.items():
-                text = re.sub(
-                    rf"\[[^]]*\(\d{{4}}\)\]\({re.escape(link)}\)", f"{{cite:t}}`{key}`", text
-                )
+                there = rf"\]\({re.escape(link)}\)"
+                text = re.sub(rf"\[[^]]*\(\d{{4}}\){there}", f"{{cite:t}}`{key}`", text)
+                text = re.sub(rf"\[\([^]]*, \d{{4}}\){there}", f"{{cite}}`{key}`", text)
         cells.append(cell | {"source": text})
     source[0] = json.dumps(notebook | {"cells": cells})
 
