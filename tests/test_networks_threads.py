@@ -224,6 +224,8 @@ def test_memory_that_lasts_for_one_thread_only(task, monkeypatch):
     np.testing.assert_array_equal(found.test_loss, expected.test_loss)
 
 
+# Python itself leaves a file unclosed when Ctrl-C comes between `open` and `with`.
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 def test_ctrl_c_stops_every_thread_at_its_next_step(task, threads, tmp_path):
     calls, lock = [], threading.Lock()
 
