@@ -5,9 +5,14 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import torch
+from torch import Tensor
+
+ArrayLike: TypeAlias = Any  # a number, a sequence, an array or a tensor; `as_float64` checks it
+Values: TypeAlias = float | np.ndarray | Tensor
 
 
 def positive(name: str, value: Any) -> float:
@@ -68,10 +73,8 @@ def number(name: str, value: Any) -> float:
         raise ValueError(f"{name}: found {value!r}; give one number.") from None
 
 
-def available_device(device: Any) -> Any:
+def available_device(device: Any) -> torch.device:
     """Return the torch.device asked for, the CPU by default, or say which ones there are."""
-    import torch  # here, because loading a task needs no PyTorch
-
     try:
         chosen = torch.device("cpu" if device is None else device)
         torch.zeros(1, device=chosen).item()  # it is there, and gives numbers
@@ -90,3 +93,18 @@ def probability(name: str, value: Any) -> float:
     if not 0.0 < value < 1.0:
         raise ValueError(f"{name}: found {value}; give a number between 0 and 1, such as 0.95.")
     return value
+
+
+def as_array(name: str, x: ArrayLike) -> np.ndarray:
+    """Real numbers of any kind as a float64 array."""
+    return as_float64(name, x).detach().cpu().numpy()
+
+
+def as_float64(name: str, x: ArrayLike) -> Tensor:
+    """Real numbers of any kind as a float64 tensor; a tensor stays on its device."""
+    if isinstance(x, Tensor) and not x.is_complex():
+        return x.to(torch.float64)
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name}: found data of type {array.dtype}; give real numbers.")
+    return torch.from_numpy(np.array(array, dtype=np.float64))

@@ -7,7 +7,7 @@ import pytest
 
 import ibhelpers as ib
 
-LAW = ib.GeneralizedChi2([0.5], [2], [0.0])  # exponential: P(L <= x) = 1 - exp(-x)
+LAW = ib.laws.GeneralizedChi2([0.5], [2], [0.0])  # exponential: P(L <= x) = 1 - exp(-x)
 
 
 def test_bits_of_an_exponential_law():
@@ -24,15 +24,17 @@ def test_arrays_give_arrays():
 
 
 def test_limits():
-    floor = ib.GeneralizedChi2([0.5], [2], [0.0], offset=1.0)
+    floor = ib.laws.GeneralizedChi2([0.5], [2], [0.0], offset=1.0)
     assert ib.inductive_bias(floor, 0.9).bits == math.inf
     assert ib.inductive_bias(floor, math.inf).bits == 0.0
-    certain = ib.GeneralizedChi2([1e-12], [1], [0.0])  # nearly a point mass on a perfect hypothesis
+    certain = ib.laws.GeneralizedChi2(
+        [1e-12], [1], [0.0]
+    )  # nearly a point mass on a perfect hypothesis
     assert ib.inductive_bias(certain, 0.1).bits == 0.0
 
 
 def test_repr_says_the_answer_and_how_far_to_trust_it():
-    fitted = ib.ScaledNoncentralChi2(2, 0, 0.5)
+    fitted = ib.laws.ScaledNoncentralChi2(2, 0, 0.5)
     assert repr(ib.inductive_bias(LAW, 0.001)) == "10.0 bits at target error 0.001 (exact)"
     assert repr(ib.inductive_bias(fitted, 0.001)).endswith("(of a fitted law)")
     assert repr(ib.inductive_bias(LAW, [0.5, 0.25])).count("\n") == 1

@@ -12,9 +12,10 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 
 import ibhelpers as ib
-from ibhelpers import _conditioning, _memory, _progress, gaussian
-from ibhelpers._posterior import Posterior, Spectrum
+from ibhelpers import _memory, _progress
 from ibhelpers.kernels import FunctionKernel, Linear
+from ibhelpers.spaces import _conditioning, gaussian
+from ibhelpers.spaces.posterior import Posterior, Spectrum
 
 CPU = torch.device("cpu")
 
@@ -163,7 +164,7 @@ def test_evidence_and_leave_one_out_are_those_of_scikit_learn(space):
 
 
 def test_an_ensemble_of_networks_has_neither():
-    ensemble = ib.networks.WideEnsemble(depth=1)
+    ensemble = ib.InfiniteNetworkSpace(depth=1)
     for ask in (ensemble.log_marginal_likelihood, ensemble.leave_one_out):
         with pytest.raises(ValueError, match="ensemble of trained networks is no posterior"):
             ask(a_task())
@@ -274,7 +275,7 @@ def test_what_cannot_fit_is_refused_before_it_starts(monkeypatch):
     with pytest.raises(ValueError, match="task: 3,000 training and 0 test examples"):
         space.leave_one_out(task)
     with pytest.raises(ValueError, match=message):
-        ib.sweep(task, [space.kernel], 0.1)
+        ib.compare.kernels(task, [space.kernel], 0.1)
     monkeypatch.setattr(gaussian, "free_memory", lambda device: 1000)
     with pytest.raises(ValueError, match="Give fewer test examples, or a device with more memory"):
         space.posterior(task)
@@ -388,6 +389,8 @@ def test_a_gpu_gives_what_the_cpu_gives(columns, monkeypatch):
     assert left_out[0] == pytest.approx(left_out[1], rel=1e-8)
     law, losses = cpu.loss_law(task), gpu.sample_losses(task, 2000, seed=0)
     assert abs(losses.mean() - law.mean()) < 4 * (law.variance() / 2000) ** 0.5
-    tables = [ib.sweep(task, [kernel], 0.02, noise=noise, device=d) for d in ("cpu", "cuda")]
+    tables = [
+        ib.compare.kernels(task, [kernel], 0.02, noise=noise, device=d) for d in ("cpu", "cuda")
+    ]
     np.testing.assert_allclose(tables[0].bits, tables[1].bits, rtol=1e-8)
     assert gpu.memory_needed(task) < _memory.free_memory(gpu.device)

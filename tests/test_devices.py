@@ -70,7 +70,7 @@ def test_kernels(kernel):
     assert_same(lambda device: kernel.diagonal(torch.tensor(A, device=device)).cpu().numpy())
 
 
-@pytest.mark.parametrize("make", [ib.GaussianSpace, networks.WideEnsemble])
+@pytest.mark.parametrize("make", [ib.GaussianSpace, ib.InfiniteNetworkSpace])
 def test_gaussian_spaces(task, make):
     def space(device):
         first = ib.kernels.RBF(2.0) if make is ib.GaussianSpace else 2
@@ -123,10 +123,10 @@ def test_laws(task):
     assert_same(lambda device: law(device).sample(20, seed=0))
     assert_same(lambda device: [law(device).mean(), law(device).variance()])
     assert_same(lambda device: ib.inductive_bias(law(device), [0.05, 0.02]).bits)
-    tilted = ib.tilted_importance_sampling
+    tilted = ib.laws.tilted_importance_sampling
     assert_same(lambda device: tilted(law(device), 0.03, 500, seed=0).logcdf)
     losses = law("cpu").sample(300, seed=1)
-    assert_same(lambda device: ib.error_decomposition(law(device), losses, 0.03).total)
+    assert_same(lambda device: ib.paper.error_decomposition(law(device), losses, 0.03).total)
 
 
 @pytest.mark.parametrize(("loss", "target"), [("mse", 0.06), ("zero_one", 0.2)])
@@ -134,14 +134,14 @@ def test_splitting(task, loss, target):
     def bits(device):
         space = ib.GaussianSpace(ib.kernels.RBF(2.0), device=device)
         options = {"particles": 60, "moves": 2, "seed": 0, "progress": False}
-        return ib.splitting(space, task, loss=loss, target_error=target, **options).bits
+        return ib.rare_event_bias(space, task, loss=loss, target_error=target, **options).bits
 
     assert_same(bits)
 
 
 def test_sweep(task):
     def table(device):
-        return ib.sweep(task, [ib.kernels.RBF(2.0)], 0.03, noise=1e-3, device=device)
+        return ib.compare.kernels(task, [ib.kernels.RBF(2.0)], 0.03, noise=1e-3, device=device)
 
     here, there = on_both(table)
     assert here.equals(there)

@@ -13,7 +13,7 @@ def noncentral(df, nc, n, seed=0, scale=1.0):
     return scale * np.random.default_rng(seed).noncentral_chisquare(df, nc, n)
 
 
-TRUE = ib.ScaledNoncentralChi2(2.0, 4.0, 1.0)
+TRUE = ib.laws.ScaledNoncentralChi2(2.0, 4.0, 1.0)
 TARGET = TRUE.icdf(1e-6)
 TRUE_BITS = -TRUE.logcdf(TARGET) / math.log(2)
 
@@ -40,7 +40,7 @@ def test_table_has_a_row_for_every_target_and_tail():
 
 def test_distances_are_those_of_scipy():
     x = noncentral(12, 30, 300)
-    table = ib.estimate_bias(x, 5.0, tails=(ib.Normal, ib.ScaledChi2), n_boot=0)
+    table = ib.estimate_bias(x, 5.0, tails=(ib.laws.Normal, ib.laws.ScaledChi2), n_boot=0)
     normal, chi2 = table.iloc[0], table.iloc[1]
     mean, sd = x.mean(), x.std(ddof=1)
     assert normal["anderson_darling"] == pytest.approx(
@@ -58,14 +58,15 @@ def test_distances_are_those_of_scipy():
 def test_the_bootstrap_repeats_itself_and_depends_on_the_seed():
     x = noncentral(12, 30, 100)
     a, b, c = (
-        ib.estimate_bias(x, 5.0, tails=(ib.Normal,), n_boot=20, seed=seed) for seed in (0, 0, 1)
+        ib.estimate_bias(x, 5.0, tails=(ib.laws.Normal,), n_boot=20, seed=seed)
+        for seed in (0, 0, 1)
     )
     assert a.equals(b) and not a.equals(c)
 
 
 def test_the_table_shows_a_flat_ridge():
     x = noncentral(2000, 2000, 1000, scale=1e-4)
-    row = ib.estimate_bias(x, 0.01, tails=(ib.ScaledNoncentralChi2,), n_boot=0).iloc[0]
+    row = ib.estimate_bias(x, 0.01, tails=(ib.laws.ScaledNoncentralChi2,), n_boot=0).iloc[0]
     assert row["ridge_upper"] > 1.5 * row["ridge_lower"]
 
 
@@ -76,8 +77,8 @@ def test_asymptotic_intervals_cover():
     """The true bits in 95 % of 100 samples, within 3 standard errors."""
     covered = []
     for seed in range(100):
-        fitted = ib.ScaledNoncentralChi2.fit(noncentral(2, 4, 2000, seed))
-        low, high = ib.asymptotic_interval(fitted, TARGET)
+        fitted = ib.laws.ScaledNoncentralChi2.fit(noncentral(2, 4, 2000, seed))
+        low, high = ib.laws.asymptotic_interval(fitted, TARGET)
         covered.append(low <= TRUE_BITS <= high)
     assert abs(np.mean(covered) - 0.95) <= 3 * math.sqrt(0.95 * 0.05 / 100)
 
@@ -89,7 +90,7 @@ def test_bootstrap_intervals_cover():
         table = ib.estimate_bias(
             noncentral(2, 4, 400, seed),
             TRUE.icdf(1e-3),
-            tails=(ib.ScaledNoncentralChi2,),
+            tails=(ib.laws.ScaledNoncentralChi2,),
             n_boot=39,
             seed=seed,
         )
@@ -104,7 +105,8 @@ def test_the_error_falls_as_one_over_the_root_of_the_number_of_losses():
     sizes, errors = np.array([500, 2000, 8000]), []
     for n in sizes:
         found = [
-            ib.ScaledNoncentralChi2.fit(noncentral(2, 4, n, seed)).logcdf(TARGET) / -math.log(2)
+            ib.laws.ScaledNoncentralChi2.fit(noncentral(2, 4, n, seed)).logcdf(TARGET)
+            / -math.log(2)
             for seed in range(60)
         ]
         errors.append(np.sqrt(np.mean((np.array(found) - TRUE_BITS) ** 2)))
@@ -116,25 +118,25 @@ def test_the_error_falls_as_one_over_the_root_of_the_number_of_losses():
 
 
 def test_the_parts_of_the_error_add_up():
-    law = ib.GeneralizedChi2([1e-4, 3e-4], [1000.0, 500.0], [200.0, 0.0])
+    law = ib.laws.GeneralizedChi2([1e-4, 3e-4], [1000.0, 500.0], [200.0, 0.0])
     losses = law.sample(1000, seed=0)
-    used = ib.ScaledNoncentralChi2(1500.0, 100.0, 1.8e-4)
+    used = ib.laws.ScaledNoncentralChi2(1500.0, 100.0, 1.8e-4)
     for given in (None, used):
-        parts = ib.error_decomposition(law, losses, 0.01, used=given)
-        total = ib.released_code_nats(parts.used, 0.01) + law.logcdf(0.01)
+        parts = ib.paper.error_decomposition(law, losses, 0.01, used=given)
+        total = ib.paper.released_code_nats(parts.used, 0.01) + law.logcdf(0.01)
         assert parts.model + parts.sample + parts.search + parts.approximation == pytest.approx(
             total, abs=1e-9
         )
         assert parts.total == pytest.approx(total, abs=1e-9)
         assert parts.exact == -law.logcdf(0.01)
     assert parts.used is used and parts.search == used.logcdf(0.01) * -1 + parts.fitted.logcdf(0.01)
-    assert ib.error_decomposition(law, losses, 0.01).search == 0
+    assert ib.paper.error_decomposition(law, losses, 0.01).search == 0
 
 
 def test_each_part_vanishes_without_its_cause():
     """A law of the family has no model error; where SciPy's tail does not underflow there is no
     approximation; with many losses the sample error is small."""
-    parts = ib.error_decomposition(TRUE, noncentral(2, 4, 100_000), TRUE.icdf(0.01))
+    parts = ib.paper.error_decomposition(TRUE, noncentral(2, 4, 100_000), TRUE.icdf(0.01))
     assert abs(parts.model) < 1e-3
     assert abs(parts.approximation) < 1e-6
     assert 0 < abs(parts.sample) < 0.1
@@ -155,9 +157,9 @@ GOOD = np.linspace(1, 2, 50)
         (lambda: ib.estimate_bias([*GOOD, math.nan], 0.5), "losses: found nan at position 50"),
         (lambda: ib.estimate_bias([*GOOD, math.inf], 0.5), "losses: found inf at position 50"),
         (lambda: ib.estimate_bias(GOOD, 0.5, n_boot=-1), "n_boot: found -1"),
-        (lambda: ib.error_decomposition(TRUE, GOOD, 6.5), "target_error: found 6.5"),
-        (lambda: ib.error_decomposition(TRUE, GOOD, 0.0), "target_error: found 0.0"),
-        (lambda: ib.error_decomposition(TRUE, GOOD[:5], 0.5), "losses: found shape (5,)"),
+        (lambda: ib.paper.error_decomposition(TRUE, GOOD, 6.5), "target_error: found 6.5"),
+        (lambda: ib.paper.error_decomposition(TRUE, GOOD, 0.0), "target_error: found 0.0"),
+        (lambda: ib.paper.error_decomposition(TRUE, GOOD[:5], 0.5), "losses: found shape (5,)"),
     ],
 )
 def test_bad_arguments_are_refused(call, says):
@@ -170,7 +172,7 @@ def test_bad_arguments_are_refused(call, says):
 def test_resamples_that_cannot_be_fitted_leave_no_interval(seed):
     losses = np.random.default_rng(0).binomial(50, 0.1, size=100) / 50 + 0.02  # with many ties
     (row,) = ib.estimate_bias(
-        losses, 0.02, tails=[ib.GeneralizedPareto], n_boot=100, seed=seed
+        losses, 0.02, tails=[ib.laws.GeneralizedPareto], n_boot=100, seed=seed
     ).itertuples()
     assert row.bits > 0
     assert np.isnan(row.lower) == np.isnan(row.upper)

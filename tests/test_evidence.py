@@ -7,9 +7,9 @@ import torch
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process import kernels as sk
 
-from ibhelpers import evidence
-from ibhelpers.evidence import leave_one_out, log_marginal_likelihood
 from ibhelpers.kernels import RBF, Linear
+from ibhelpers.spaces import _evidence as evidence
+from ibhelpers.spaces._evidence import leave_one_out, log_marginal_likelihood
 
 NOISE = 0.1
 RNG = np.random.default_rng(0)

@@ -142,7 +142,7 @@ def law_in_60_digits(task, lengthscale, noise):
     variance, directions = mpmath.eigsy(kernel(Z, Z) - solve * kernel(X, Z))
     residual = directions.T * (mean - mpmath.matrix(task.y_test.tolist()))
     free = [i for i in range(m) if variance[i] > mpmath.mpf(10) ** -45]
-    return ib.GeneralizedChi2(
+    return ib.laws.GeneralizedChi2(
         [float(variance[i] / m) for i in free],
         1,
         [float(residual[i] ** 2 / variance[i]) for i in free],

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import ibhelpers as ib
-from ibhelpers import _contour
+from ibhelpers.laws import _contour
 from tests.oracles import log_tail_in_balls
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "generalized_chi2_logcdf.json").read_text())
@@ -29,7 +29,7 @@ def relative_error(found: float, true) -> float:
 
 @pytest.mark.parametrize("case", GOLDEN, ids=lambda case: f"{len(case['w'])} terms")
 def test_logcdf_agrees_with_40_digit_values(case):
-    law = ib.GeneralizedChi2(case["w"], case["k"], case["lam"])
+    law = ib.laws.GeneralizedChi2(case["w"], case["k"], case["lam"])
     assert relative_error(law.logcdf(case["x"]), mpmath.mpf(case["logcdf"])) < 1e-14
 
 
@@ -55,7 +55,7 @@ def random_law(seed: int):
 @pytest.mark.parametrize("seed", range(40))
 def test_both_tails_lie_in_proved_intervals(seed):
     w, k, delta, x = random_law(seed)
-    law = ib.GeneralizedChi2(w, k, delta)
+    law = ib.laws.GeneralizedChi2(w, k, delta)
     upper = x > law.mean()
     ball = log_tail_in_balls(w, k, delta, x, upper=upper)
     assert float(ball.rad()) < 1e-20 * max(1, abs(float(ball.mid())))
@@ -70,7 +70,7 @@ def test_x_close_to_the_offset_keeps_its_digits():
     w, k, delta = [1e-7, 3e-6], [3.0, 4.0], [0.5, 2.0]
     offset, x = 0.7, 0.7 + 1e-6  # x - offset is exact in the law, not in float64
     ball = log_tail_in_balls(w, k, delta, x, offset=offset)
-    law = ib.GeneralizedChi2(w, k, delta, offset)
+    law = ib.laws.GeneralizedChi2(w, k, delta, offset)
     assert relative_error(law.logcdf(x), mpmath.mpf(ball.mid().str(40, radius=False))) < 1e-14
 
 
@@ -79,7 +79,7 @@ def test_x_close_to_the_offset_keeps_its_digits():
 
 @pytest.mark.parametrize("x", [1e-300, 1e-20, 0.01, 1.0, 3.0, 50.0, 700.0, 1e5])
 def test_two_degrees_of_freedom_are_exponential(x):
-    law = ib.GeneralizedChi2([0.5], [2], [0])
+    law = ib.laws.GeneralizedChi2([0.5], [2], [0])
     assert relative_error(law.logcdf(x), mpmath.log(-mpmath.expm1(-mpmath.mpf(x)))) < 1e-14
     assert relative_error(law.logccdf(x), -mpmath.mpf(x)) < 1e-14
     assert law.logpdf(x) == pytest.approx(-x, rel=1e-13, abs=1e-13)
@@ -93,7 +93,7 @@ def test_distinct_weights_of_two_degrees_each_are_a_sum_of_exponentials(x):
     ccdf = mpmath.fsum(
         s * mpmath.exp(-mpmath.mpf(x) / (2 * a)) for s, a in zip(share, w, strict=True)
     )
-    law = ib.GeneralizedChi2([float(a) for a in w], 2, 0)
+    law = ib.laws.GeneralizedChi2([float(a) for a in w], 2, 0)
     assert relative_error(law.logcdf(x), mpmath.log1p(-ccdf)) < 1e-13
     assert relative_error(law.logccdf(x), mpmath.log(ccdf)) < 1e-13
 
@@ -105,12 +105,12 @@ def test_one_central_term_is_an_incomplete_gamma_function(dof):
         true = mpmath.log(
             mpmath.gammainc(mpmath.mpf(dof) / 2, 0, mpmath.mpf(x) / 2, regularized=True)
         )
-        assert relative_error(ib.GeneralizedChi2([1.0], [dof], [0]).logcdf(x), true) < 1e-13
+        assert relative_error(ib.laws.GeneralizedChi2([1.0], [dof], [0]).logcdf(x), true) < 1e-13
 
 
 def test_agrees_with_scipy_where_scipy_does_not_underflow():
     for df, nc in ((1, 0.3), (4, 10), (50, 200)):
-        law = ib.GeneralizedChi2([2.0], [df], [nc])
+        law = ib.laws.GeneralizedChi2([2.0], [df], [nc])
         reference = stats.ncx2(df, nc, scale=2.0)
         x = law.mean() + math.sqrt(law.variance()) * np.linspace(-1, 6, 40)
         x = x[x > 0]
@@ -122,8 +122,8 @@ def test_agrees_with_scipy_where_scipy_does_not_underflow():
 def test_equal_weights_are_merged():
     rng = np.random.default_rng(0)
     k, delta = rng.integers(1, 5, 30), rng.uniform(0, 3, 30)
-    many = ib.GeneralizedChi2(np.full(30, 0.25), k, delta)
-    one = ib.GeneralizedChi2([0.25], [k.sum()], [delta.sum()])
+    many = ib.laws.GeneralizedChi2(np.full(30, 0.25), k, delta)
+    one = ib.laws.GeneralizedChi2([0.25], [k.sum()], [delta.sum()])
     assert len(many.weights) == 1
     assert many.logcdf(3.0) == pytest.approx(one.logcdf(3.0), rel=1e-15)
 
@@ -136,7 +136,7 @@ def test_within_six_standard_errors_of_tilted_importance_sampling(case):
     """Under weights exp(-t Q) each term stays noncentral chi-squared, and P is a tilted mean."""
     case = GOLDEN[case]
     w, k, delta = (np.array(case[name]) for name in ("w", "k", "lam"))
-    law, x = ib.GeneralizedChi2(w, k, delta), case["x"]
+    law, x = ib.laws.GeneralizedChi2(w, k, delta), case["x"]
     if x > law.mean():
         pytest.skip("tilting is for the lower tail")
     t = math.exp(law.logpdf(x) - law.logcdf(x))  # about the saddle; any t > 0 is unbiased
@@ -149,7 +149,7 @@ def test_within_six_standard_errors_of_tilted_importance_sampling(case):
 
 
 def test_sample_has_the_laws_moments_and_distribution():
-    law = ib.GeneralizedChi2([0.1, 0.5, 2.0], [1, 3, 2.5], [4.0, 0.0, 1.0], offset=3.0)
+    law = ib.laws.GeneralizedChi2([0.1, 0.5, 2.0], [1, 3, 2.5], [4.0, 0.0, 1.0], offset=3.0)
     x = law.sample(50_000, seed=0)
     error = math.sqrt(law.variance() / len(x))
     assert abs(x.mean() - law.mean()) < 4 * error
@@ -158,10 +158,10 @@ def test_sample_has_the_laws_moments_and_distribution():
     assert stats.kstest(x, law.cdf).pvalue > 1e-3
 
 
-def law_of_many_terms(seed: int, count: int = 60) -> ib.GeneralizedChi2:
+def law_of_many_terms(seed: int, count: int = 60) -> ib.laws.GeneralizedChi2:
     rng = np.random.default_rng(seed)
     w, delta = 10 ** rng.uniform(-3, 0, count), rng.exponential(2, count)
-    return ib.GeneralizedChi2(w, rng.integers(1, 11, count), delta, offset=2.0)
+    return ib.laws.GeneralizedChi2(w, rng.integers(1, 11, count), delta, offset=2.0)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -197,13 +197,13 @@ def test_draws_beyond_the_nodes_are_exact(monkeypatch):
 
 def test_a_law_without_smooth_quantiles_is_sampled_by_its_terms():
     """A term of one degree of freedom above a bed of small ones: no polynomial follows both."""
-    law = ib.GeneralizedChi2([1.0, *np.geomspace(1e-8, 2e-8, 20)], [1, *[1000] * 20], 0.0)
+    law = ib.laws.GeneralizedChi2([1.0, *np.geomspace(1e-8, 2e-8, 20)], [1, *[1000] * 20], 0.0)
     assert law._quantile is None
     assert stats.kstest(law.sample(1000, seed=0), law.cdf).pvalue > 1e-3
 
 
 def test_sample_depends_on_the_seed_alone():
-    law = ib.GeneralizedChi2([0.1, 0.5], [1, 3], [4.0, 0.0])
+    law = ib.laws.GeneralizedChi2([0.1, 0.5], [1, 3], [4.0, 0.0])
     assert np.array_equal(law.sample(100, seed=3), law.sample(100, seed=3))
     assert not np.array_equal(law.sample(100, seed=3), law.sample(100, seed=4))
 
@@ -227,7 +227,7 @@ def law_and_x(terms, position):
 @given(parameters, position)
 def test_monotone_and_complementary(terms, position):
     w, k, delta, x = law_and_x(terms, position)
-    law = ib.GeneralizedChi2(w, k, delta)
+    law = ib.laws.GeneralizedChi2(w, k, delta)
     lower = law.logcdf(x * np.array([0.9, 1.0, 1.1]))
     assert (np.diff(lower) > 0).all() or lower[-1] > -1e-12
     assert math.exp(law.logcdf(x)) + math.exp(law.logccdf(x)) == pytest.approx(1, abs=1e-13)
@@ -237,9 +237,9 @@ def test_monotone_and_complementary(terms, position):
 @given(parameters, position, st.sampled_from([2.0**-40, 0.5, 2.0**30]))
 def test_scale_equivariant_and_blind_to_order(terms, position, factor):
     w, k, delta, x = law_and_x(terms, position)
-    value = ib.GeneralizedChi2(w, k, delta).logcdf(x)
-    scaled = ib.GeneralizedChi2(factor * w, k, delta).logcdf(factor * x)
-    reverse = ib.GeneralizedChi2(w[::-1].copy(), k[::-1].copy(), delta[::-1].copy()).logcdf(x)
+    value = ib.laws.GeneralizedChi2(w, k, delta).logcdf(x)
+    scaled = ib.laws.GeneralizedChi2(factor * w, k, delta).logcdf(factor * x)
+    reverse = ib.laws.GeneralizedChi2(w[::-1].copy(), k[::-1].copy(), delta[::-1].copy()).logcdf(x)
     assert scaled == pytest.approx(value, rel=1e-13, abs=1e-14)
     assert reverse == pytest.approx(value, rel=1e-13, abs=1e-14)
 
@@ -248,12 +248,12 @@ def test_scale_equivariant_and_blind_to_order(terms, position, factor):
 @given(parameters, position, st.floats(0.1, 0.9))
 def test_blind_to_splitting_a_term(terms, position, share):
     w, k, delta, x = law_and_x(terms, position)
-    split = ib.GeneralizedChi2(
+    split = ib.laws.GeneralizedChi2(
         np.append(w, w[0]),
         np.append(k, share * k[0]) - np.eye(len(w) + 1)[0] * share * k[0],
         np.append(delta, delta[0]) - np.eye(len(w) + 1)[0] * delta[0],
     )
-    value = ib.GeneralizedChi2(w, k, delta).logcdf(x)
+    value = ib.laws.GeneralizedChi2(w, k, delta).logcdf(x)
     assert split.logcdf(x) == pytest.approx(value, rel=1e-12, abs=1e-13)
 
 
@@ -261,7 +261,7 @@ def test_blind_to_splitting_a_term(terms, position, share):
 @given(parameters, position)
 def test_density_is_the_derivative(terms, position):
     w, k, delta, x = law_and_x(terms, position)
-    law = ib.GeneralizedChi2(w, k, delta)
+    law = ib.laws.GeneralizedChi2(w, k, delta)
     # Richardson's extrapolation of the slope of the smaller tail's logarithm; error of order h^4.
     tail, sign = (law.logcdf, 1) if x < law.mean() else (law.logccdf, -1)
     h = 2e-4 * min(x, math.sqrt(law.variance()))
@@ -274,7 +274,7 @@ def test_density_is_the_derivative(terms, position):
 @given(parameters, st.floats(-1e6, -1e-12))
 def test_round_trips(terms, logp):
     w, k, delta, _ = law_and_x(terms, 0)
-    law = ib.GeneralizedChi2(w, k, delta)
+    law = ib.laws.GeneralizedChi2(w, k, delta)
     x = law.ilogcdf(logp)
     if x < 1e-280 * max(w):
         return  # smaller than float64 can resolve
@@ -284,7 +284,7 @@ def test_round_trips(terms, logp):
 
 
 def test_icdf_agrees_with_ilogcdf():
-    law = ib.GeneralizedChi2([0.3, 0.01], [4, 9], [0.5, 3.0])
+    law = ib.laws.GeneralizedChi2([0.3, 0.01], [4, 9], [0.5, 3.0])
     p = np.array([1e-300, 1e-5, 0.3, 0.5, 0.9, 1 - 1e-15])
     np.testing.assert_allclose(law.cdf(law.icdf(p)), p, rtol=1e-11)
     np.testing.assert_array_equal(law.icdf([0.0, 1.0]), [0.0, np.inf])
@@ -294,20 +294,20 @@ def test_icdf_agrees_with_ilogcdf():
 def test_quantiles_between_median_and_mean(dof):
     """Half of the probability may lie far below the mean: 68 % of it for one degree of freedom."""
     p = np.array([0.45, 0.499999, 0.5, 0.500001, 0.55, 0.6, 0.68, 0.69, 0.8, 0.9])
-    law = ib.GeneralizedChi2([2.0], dof, 0.0)
+    law = ib.laws.GeneralizedChi2([2.0], dof, 0.0)
     np.testing.assert_allclose(law.icdf(p), 2 * stats.chi2(dof).ppf(p), rtol=1e-12)
 
 
 def test_a_quantile_too_close_to_the_floor_for_float64_is_rounded_to_it():
-    assert ib.GeneralizedChi2([1.0], [1], [0.0], offset=1.0).icdf(1e-300) == 1.0
-    assert ib.GeneralizedChi2([1.0], [1], [0.0]).ilogcdf(-1e5) == 0.0
+    assert ib.laws.GeneralizedChi2([1.0], [1], [0.0], offset=1.0).icdf(1e-300) == 1.0
+    assert ib.laws.GeneralizedChi2([1.0], [1], [0.0]).ilogcdf(-1e5) == 0.0
 
 
 # --- the edges ------------------------------------------------------------------------------------
 
 
 def test_offset_is_the_floor_and_the_only_way_to_probability_zero():
-    law = ib.GeneralizedChi2([1.0], [3], [2.0], offset=0.5)
+    law = ib.laws.GeneralizedChi2([1.0], [3], [2.0], offset=0.5)
     np.testing.assert_array_equal(law.logcdf([-1.0, 0.5, -np.inf]), [-np.inf] * 3)
     np.testing.assert_array_equal(law.logccdf([-1.0, 0.5]), [0.0, 0.0])
     assert math.isfinite(law.logcdf(math.nextafter(0.5, 1.0)))
@@ -317,13 +317,13 @@ def test_offset_is_the_floor_and_the_only_way_to_probability_zero():
 
 @pytest.mark.parametrize("dof, at_floor", [(1, np.inf), (2, math.log(0.5)), (3, -np.inf)])
 def test_density_at_the_floor(dof, at_floor):
-    law = ib.GeneralizedChi2([1.0], [dof], [0.0])
+    law = ib.laws.GeneralizedChi2([1.0], [dof], [0.0])
     assert law.logpdf(0.0) == pytest.approx(at_floor)
     assert law.logpdf(-1.0) == -np.inf
 
 
 def test_shape_and_kind_are_kept():
-    law = ib.GeneralizedChi2([1.0, 2.0], [3, 1], [2.0, 0.0])
+    law = ib.laws.GeneralizedChi2([1.0, 2.0], [3, 1], [2.0, 0.0])
     assert type(law.logcdf(1.0)) is float
     assert type(law.logcdf(np.float32(1.0))) is float
     assert law.logcdf([[1.0, 2.0, 3.0]]).shape == (1, 3)
@@ -336,7 +336,7 @@ def test_shape_and_kind_are_kept():
 
 def test_many_x_at_once_equal_one_at_a_time():
     w = 10.0 ** np.random.default_rng(0).uniform(-6, 0, 300)
-    law = ib.GeneralizedChi2(w, 1, 5.0)
+    law = ib.laws.GeneralizedChi2(w, 1, 5.0)
     x = law.mean() * np.geomspace(1e-3, 3, 40)
     single = np.array([law.logcdf(float(a)) for a in x])
     np.testing.assert_allclose(law.logcdf(x), single, rtol=1e-13, atol=1e-15)
@@ -346,15 +346,15 @@ def test_ten_thousand_terms():
     rng = np.random.default_rng(0)
     w = 10.0 ** rng.uniform(-25, 0, 10_000)
     delta = 10.0 ** rng.uniform(-2, 7, 10_000)
-    law = ib.GeneralizedChi2(w, 1, delta)
+    law = ib.laws.GeneralizedChi2(w, 1, delta)
     x = law.mean() * np.array([1e-4, 0.3, 0.99999, 1.0001])
     whole = law.logcdf(x)
-    halves = ib.GeneralizedChi2(np.repeat(w, 2), 0.5, np.repeat(delta / 2, 2)).logcdf(x)
+    halves = ib.laws.GeneralizedChi2(np.repeat(w, 2), 0.5, np.repeat(delta / 2, 2)).logcdf(x)
     np.testing.assert_allclose(whole, halves, rtol=1e-12, atol=1e-13)
 
 
 def test_the_integrator_knows_when_it_fails(monkeypatch):
-    law = ib.GeneralizedChi2([1.0], [1], [0.0])
+    law = ib.laws.GeneralizedChi2([1.0], [1], [0.0])
     monkeypatch.setattr(_contour, "_MOST_NODES", 24)
     with pytest.raises(_contour.TailIntegralError, match=r"x: at 0.5 .* 1 terms, weights 1 to 1"):
         law.logcdf(0.5)
@@ -381,7 +381,7 @@ def test_the_integrator_knows_when_it_fails(monkeypatch):
 )
 def test_bad_parameters_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
-        ib.GeneralizedChi2(*arguments)
+        ib.laws.GeneralizedChi2(*arguments)
 
 
 @pytest.mark.parametrize(
@@ -399,7 +399,7 @@ def test_bad_parameters_are_named(arguments, message):
 )
 def test_bad_questions_are_named(call, message):
     with pytest.raises(ValueError, match=message):
-        call(ib.GeneralizedChi2([1.0], [3], [2.0]))
+        call(ib.laws.GeneralizedChi2([1.0], [3], [2.0]))
 
 
 # --- found by hunting for defects ---------------------------------------------------------------
@@ -408,10 +408,10 @@ def test_bad_questions_are_named(call, message):
 def test_probabilities_near_one_are_answered():
     """Their logarithm is promised to 2e-13, not relatively."""
     for dof in (0.01, 0.05):
-        law, scipy_law = ib.GeneralizedChi2([1.0], dof, 0.0), stats.chi2(dof)
+        law, scipy_law = ib.laws.GeneralizedChi2([1.0], dof, 0.0), stats.chi2(dof)
         p = np.array([0.3, 0.9, 0.99])
         np.testing.assert_allclose(law.icdf(p), scipy_law.ppf(p), rtol=1e-9)
-    law = ib.GeneralizedChi2([1.0, 1e5], [1000, 0.03], 0.0)
+    law = ib.laws.GeneralizedChi2([1.0, 1e5], [1000, 0.03], 0.0)
     losses = stats.chi2(1000).rvs(200_000, random_state=0)
     losses += 1e5 * stats.chi2(0.03).rvs(200_000, random_state=1)
     p = (losses <= 1500.0).mean()
@@ -421,7 +421,7 @@ def test_probabilities_near_one_are_answered():
 @pytest.mark.parametrize("dof", [0.5, 1.0, 3.0])
 @pytest.mark.parametrize("noncentrality", [1e14, 1e17, 1e20])
 def test_samples_of_huge_noncentralities(dof, noncentrality):
-    law = ib.GeneralizedChi2([1.0, 2.0], dof, noncentrality)
+    law = ib.laws.GeneralizedChi2([1.0, 2.0], dof, noncentrality)
     x = law.sample(4000, seed=0)
     assert abs(x.mean() - law.mean()) < 4 * math.sqrt(law.variance() / 4000)
     assert x.var() == pytest.approx(law.variance(), rel=0.1)
@@ -430,13 +430,13 @@ def test_samples_of_huge_noncentralities(dof, noncentrality):
 def test_what_is_no_seed():
     seed = -1
     task = ib.tasks.load("digits", n_train=20, n_test=10)
-    space, law = ib.GaussianSpace(ib.kernels.RBF(2.0)), ib.GeneralizedChi2([1.0], 2.0, 0.0)
+    space, law = ib.GaussianSpace(ib.kernels.RBF(2.0)), ib.laws.GeneralizedChi2([1.0], 2.0, 0.0)
     for draw in (
         lambda: law.sample(3, seed=seed),
-        lambda: ib.Normal(0.0, 1.0).sample(3, seed=seed),
+        lambda: ib.laws.Normal(0.0, 1.0).sample(3, seed=seed),
         lambda: space.sample_losses(task, 3, seed=seed),
-        lambda: ib.splitting(space, task, loss="mse", target_error=0.1, seed=seed),
-        lambda: ib.tilted_importance_sampling(law, 0.1, seed=seed),
+        lambda: ib.rare_event_bias(space, task, loss="mse", target_error=0.1, seed=seed),
+        lambda: ib.laws.tilted_importance_sampling(law, 0.1, seed=seed),
         lambda: ib.estimate_bias(np.arange(1.0, 20.0), 0.5, seed=seed),
         *(
             lambda name=name: ib.tasks.load(name, n_train=20, n_test=10, seed=seed)
@@ -451,13 +451,13 @@ def test_what_is_no_seed():
     "target", [None, "0.1", [0.1, "a"], torch.tensor([0.1j])], ids=["None", "text", "mixed", "1j"]
 )
 def test_targets_that_are_no_real_numbers(target):
-    law = ib.GeneralizedChi2([1.0], 2.0, 0.0)
+    law = ib.laws.GeneralizedChi2([1.0], 2.0, 0.0)
     with pytest.raises(ValueError, match=r"target_error: found data of type .*; give real numbers"):
         ib.inductive_bias(law, target)
 
 
 def test_targets_of_any_kind():
-    law = ib.GeneralizedChi2([1.0], 2.0, 0.0)
+    law = ib.laws.GeneralizedChi2([1.0], 2.0, 0.0)
     expected = ib.inductive_bias(law, 0.5).bits
     for target in (torch.tensor(0.5, requires_grad=True), torch.tensor(0.5, dtype=torch.bfloat16)):
         assert ib.inductive_bias(law, target).bits == expected

@@ -44,11 +44,11 @@ def test_trained_networks_approach_the_exact_law_as_they_grow_wider(round_task, 
     """Kolmogorov-Smirnov test of 300 losses at width 1024; fails for 1 seed in 1000."""
     space = {
         "readout": ib.GaussianSpace(ib.kernels.NNGP(depth=1)),
-        "all": networks.WideEnsemble(depth=1),
+        "all": ib.InfiniteNetworkSpace(depth=1),
     }[layers]
     law = space.loss_law(round_task)
-    narrow = networks.distance(trained(round_task, 16, layers), law)
-    wide = networks.distance(trained(round_task, 1024, layers), law)
+    narrow = ib.laws.distance(trained(round_task, 16, layers), law)
+    wide = ib.laws.distance(trained(round_task, 1024, layers), law)
     assert wide.p_value > 1e-3
     assert narrow.ks > 2 * wide.ks and narrow.wasserstein > 2 * wide.wasserstein
     assert abs(wide.shift) < 4 / np.sqrt(300)  # 4 standard errors of the mean
@@ -56,13 +56,13 @@ def test_trained_networks_approach_the_exact_law_as_they_grow_wider(round_task, 
 
 def test_the_wide_ensemble_is_no_posterior_of_its_kernel(round_task):
     """So that the test above can fail: 300 losses tell the two laws apart."""
-    law = networks.WideEnsemble(depth=1).loss_law(round_task)
+    law = ib.InfiniteNetworkSpace(depth=1).loss_law(round_task)
     posterior = ib.GaussianSpace(ib.kernels.NTK(depth=1)).loss_law(round_task)
-    assert networks.distance(posterior.sample(300, seed=0), law).p_value < 1e-3
+    assert ib.laws.distance(posterior.sample(300, seed=0), law).p_value < 1e-3
 
 
 def test_with_only_the_readout_trained_the_wide_ensemble_is_the_posterior(round_task):
-    space, nngp = networks.WideEnsemble(depth=2), ib.kernels.NNGP(depth=2)
+    space, nngp = ib.InfiniteNetworkSpace(depth=2), ib.kernels.NNGP(depth=2)
     space._kernel = nngp  # not as a reader would: a space does not change
     ours, theirs = space.posterior(round_task), ib.GaussianSpace(nngp).posterior(round_task)
     torch.testing.assert_close(ours.mean, theirs.mean)
@@ -73,7 +73,7 @@ def test_a_task_that_no_wide_network_fits_is_refused():
     X = np.eye(3)
     task = ib.Task(np.vstack([X, X[:1]]), np.ones((4, 1)), X, np.ones((3, 1)))
     with pytest.raises(ValueError, match=r"tangent kernel of its 4 .* singular.*inputs equal"):
-        networks.WideEnsemble(depth=1).loss_law(task)
+        ib.InfiniteNetworkSpace(depth=1).loss_law(task)
 
 
 def test_digits_lost_to_inputs_that_are_nearly_equal_are_told():
@@ -82,7 +82,7 @@ def test_digits_lost_to_inputs_that_are_nearly_equal_are_told():
 
     def mean_and_error(gap, order=slice(None)):
         near = np.vstack([X, X[:1] + gap])[order], np.vstack([y, -y[:1]])[order]
-        posterior = networks.WideEnsemble(depth=1).posterior(ib.Task(*near, Z, np.ones((6, 1))))
+        posterior = ib.InfiniteNetworkSpace(depth=1).posterior(ib.Task(*near, Z, np.ones((6, 1))))
         return posterior.mean.numpy(), posterior.mean_error
 
     for gap in (1e-2, 1e-4, 1e-6):  # a warning is an error here
@@ -95,17 +95,17 @@ def test_digits_lost_to_inputs_that_are_nearly_equal_are_told():
 
 def test_distances_against_scipy():
     x, y = (np.random.default_rng(s).gamma(3.0, size=200 + s) for s in (0, 1))
-    found = networks.distance(x, y)
+    found = ib.laws.distance(x, y)
     assert (found.ks, found.p_value) == tuple(stats.ks_2samp(x, y))[:2]
     assert found.wasserstein == pytest.approx(stats.wasserstein_distance(x, y))
-    law = ib.GeneralizedChi2([0.5], [6.0], [0.0])  # is gamma(3)
-    found = networks.distance(x, law)
+    law = ib.laws.GeneralizedChi2([0.5], [6.0], [0.0])  # is gamma(3)
+    found = ib.laws.distance(x, law)
     assert found.ks == pytest.approx(stats.kstest(x, stats.gamma(3).cdf).statistic)
     fine = stats.gamma(3).ppf((np.arange(10**5) + 0.5) / 10**5)
     assert found.wasserstein == pytest.approx(stats.wasserstein_distance(x, fine), rel=0.05)
     assert found.shift == pytest.approx((x.mean() - 3) / 3**0.5)
     with pytest.raises(ValueError, match=r"losses: .* with 1 values that are NaN"):
-        networks.distance([0.1, np.nan], law)
+        ib.laws.distance([0.1, np.nan], law)
 
 
 # Bits from test losses
@@ -207,7 +207,7 @@ def law(digits):
 
 def test_models_reach_what_scikit_learn_says_and_bits_are_those_of_the_law(digits, law):
     models = {"ridge": Ridge(0.1), "3 neighbours": KNeighborsRegressor(3)}
-    table = ib.compare_models(digits, law, models).set_index("model")
+    table = ib.compare.models(digits, law, models).set_index("model")
     for name, model in models.items():
         model.fit(digits.X_train, digits.y_train)
         for part in ("train", "test"):
@@ -223,7 +223,7 @@ def test_models_reach_what_scikit_learn_says_and_bits_are_those_of_the_law(digit
 
 def test_a_network_space_is_judged_by_its_median_hypothesis(digits, law):
     space = ib.NetworkSpace(networks.mlp(width=16), epochs=30, batch_size=10)
-    row = ib.compare_models(digits, law, {"network": space}, n_networks=9, seed=3).iloc[0]
+    row = ib.compare.models(digits, law, {"network": space}, n_networks=9, seed=3).iloc[0]
     ensemble = space.train(digits, 9, seed=3)
     assert row.test_loss == pytest.approx(np.median(ensemble.test_loss))
     assert row.train_loss == pytest.approx(np.median(ensemble.train_loss))
@@ -234,8 +234,8 @@ def test_a_network_space_is_judged_by_its_median_hypothesis(digits, law):
 def test_the_standard_models_all_run_on_one_output():
     task = ib.tasks.load("synthetic", n_train=60, n_test=30)
     law = ib.GaussianSpace(ib.kernels.RBF(1.0), noise=0.01).loss_law(task)
-    table = ib.compare_models(task, law)
-    assert list(table.model) == list(networks.standard_models())
+    table = ib.compare.models(task, law)
+    assert list(table.model) == list(ib.compare.standard_models())
     assert np.isfinite(table[["train_loss", "test_loss", "bits"]]).all(axis=None)
     assert table.test_error.isna().all()
 
@@ -249,9 +249,9 @@ def test_models_that_cannot_be_compared(digits, law):
             return np.full((len(X), 10), np.nan)
 
     with pytest.raises(ValueError, match=r"models: 'lost' .* or NaN.; give a NetworkSpace"):
-        ib.compare_models(digits, law, {"lost": Lost()})
+        ib.compare.models(digits, law, {"lost": Lost()})
     with pytest.raises(ValueError, match=r"models: 'logistic' .LogisticRegression. could not be"):
-        ib.compare_models(digits, law, {"logistic": LogisticRegression()})
+        ib.compare.models(digits, law, {"logistic": LogisticRegression()})
     space = ib.NetworkSpace(networks.linear(), loss="cross_entropy")
     with pytest.raises(ValueError, match="'net' is trained on 'cross_entropy'"):
-        ib.compare_models(digits, law, {"net": space})
+        ib.compare.models(digits, law, {"net": space})

@@ -263,9 +263,9 @@ def test_hypotheses_that_diverge_are_counted_and_named_and_averaged_nowhere(task
         early = make(SometimesHuge, optimizer="sgd", lr=0.01, stop_at=1e-9).train(task, 12)
     np.testing.assert_array_equal(early.epochs[bad], 1)  # no time is spent on them
     with pytest.raises(ValueError, match="all 2 networks of 'huge' diverged"):
-        law = ib.ScaledNoncentralChi2(5, 1, 0.01)
+        law = ib.laws.ScaledNoncentralChi2(5, 1, 0.01)
         with warnings.catch_warnings(action="ignore"):
-            ib.compare_models(
+            ib.compare.models(
                 task, law, {"huge": make(lr=1e30, optimizer="sgd", epochs=9)}, n_networks=2
             )
 

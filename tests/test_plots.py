@@ -10,7 +10,7 @@ import pytest
 import ibhelpers as ib
 from ibhelpers import plots
 
-LAW = ib.ScaledNoncentralChi2(12, 30, 0.01)
+LAW = ib.laws.ScaledNoncentralChi2(12, 30, 0.01)
 LOSSES = LAW.sample(500, seed=0)
 
 
@@ -24,7 +24,7 @@ def close_figures():
 def run():
     task = ib.tasks.load("digits", n_train=30, n_test=5, seed=0)
     space = ib.GaussianSpace(ib.kernels.RBF(lengthscale=2.0))
-    return ib.splitting(
+    return ib.rare_event_bias(
         space, task, loss="mse", target_error=0.05, particles=50, moves=2, progress=False
     )
 
@@ -41,7 +41,7 @@ def check_legibility(figure):
 
 
 def test_show_tails():
-    laws = {"true": LAW, "normal": ib.Normal.fit(LOSSES)}
+    laws = {"true": LAW, "normal": ib.laws.Normal.fit(LOSSES)}
     figure = plots.show_tails(LOSSES, laws, 0.05)
     check_legibility(figure)
     near, far = figure.axes
@@ -62,7 +62,7 @@ def test_show_bias():
     exact = ib.inductive_bias(LAW, targets)
     fitted = ib.InductiveBias(exact.bits, targets, interval=(exact.bits - 1, exact.bits + 2))
     single = [ib.InductiveBias(9.0, 0.15, interval=(8.0, 11.0)), ib.inductive_bias(LAW, 0.25)]
-    sampled = ib.inductive_bias(ib.Empirical.fit(LOSSES), targets)
+    sampled = ib.inductive_bias(ib.laws.Empirical.fit(LOSSES), targets)
     figure = plots.show_bias(
         {"exact": exact, "fitted": fitted, "single": single, "sampled": sampled}
     )
@@ -90,7 +90,10 @@ def test_show_quantiles():
 
 
 def test_the_band_of_show_quantiles_holds_most_samples_of_its_law_and_few_of_another():
-    right, wrong = plots.show_quantiles(LOSSES, LAW), plots.show_quantiles(LOSSES, ib.Normal(1, 1))
+    right, wrong = (
+        plots.show_quantiles(LOSSES, LAW),
+        plots.show_quantiles(LOSSES, ib.laws.Normal(1, 1)),
+    )
     share = [float(f.alt_text.split("; ")[1].split("%")[0]) for f in (right, wrong)]
     assert share[0] < 40 and share[1] > 80  # pointwise, and ranks near each other move together
 

@@ -22,7 +22,7 @@ GOLDEN = json.loads((Path(__file__).parent / "golden" / "generalized_chi2_logcdf
 @pytest.mark.parametrize("k", [3, 20, 1000])
 def test_lugannani_and_rice_of_one_chi_squared_in_closed_form(k):
     """Both tails and the mean of chi2_k: w² = x - k - k log(x/k), u = (1 - k/x) sqrt(x²/2k)."""
-    law = ib.GeneralizedChi2([1.0], [k], [0.0])
+    law = ib.laws.GeneralizedChi2([1.0], [k], [0.0])
     for ratio in (1e-3, 0.2, 0.9, 0.999, 1.001, 1.2, 3):
         with mpmath.workdps(40):
             x = mpmath.mpf(float(ratio * k))
@@ -36,20 +36,20 @@ def test_lugannani_and_rice_of_one_chi_squared_in_closed_form(k):
 
 def test_lugannani_and_rice_with_1000_degrees_of_freedom():
     rng = np.random.default_rng(0)
-    law = ib.GeneralizedChi2(rng.exponential(size=100), 10, 3 * rng.exponential(size=100))
+    law = ib.laws.GeneralizedChi2(rng.exponential(size=100), 10, 3 * rng.exponential(size=100))
     sd = math.sqrt(law.variance())
     x = np.r_[law.mean() + sd * np.linspace(-10, 10, 81), 1e-9, 1e-3 * law.mean()]
     assert np.abs(law.saddlepoint_logcdf(x) - law.logcdf(x)).max() < 1e-3
 
 
 def test_lugannani_and_rice_has_no_gap_at_the_mean():
-    law = ib.GeneralizedChi2([1.0, 0.3], [5.0, 9.0], [2.0, 1.0])
+    law = ib.laws.GeneralizedChi2([1.0, 0.3], [5.0, 9.0], [2.0, 1.0])
     near = law.mean() + math.sqrt(law.variance()) * np.array([-2e-6, -1e-9, 0, 1e-9, 2e-6])
     assert np.ptp(law.saddlepoint_logcdf(near) - law.logcdf(near)) < 1e-8
 
 
 def test_lugannani_and_rice_at_the_ends():
-    law = ib.GeneralizedChi2([1.0], [3.0], [0.0], offset=1.0)
+    law = ib.laws.GeneralizedChi2([1.0], [3.0], [0.0], offset=1.0)
     assert law.saddlepoint_logcdf(1.0) == -math.inf
     assert law.saddlepoint_logcdf(math.inf) == 0.0
     assert law.saddlepoint_logcdf(torch.tensor([[2.0, 3.0]])).shape == (1, 2)
@@ -67,16 +67,16 @@ def lower_tail(case):
     "case", [*filter(lower_tail, GOLDEN)], ids=lambda case: f"{len(case['w'])}"
 )
 def test_tilted_sampling_agrees_with_40_digit_values_within_5_standard_errors(case):
-    law = ib.GeneralizedChi2(case["w"], case["k"], case["lam"])
-    found = ib.tilted_importance_sampling(law, case["x"], 20_000, seed=0)
+    law = ib.laws.GeneralizedChi2(case["w"], case["k"], case["lam"])
+    found = ib.laws.tilted_importance_sampling(law, case["x"], 20_000, seed=0)
     assert 0 < found.standard_error < 0.3
     assert abs(found.logcdf - float(case["logcdf"])) < 5 * found.standard_error
 
 
 def test_its_standard_error_is_that_of_repeats():
     """30 repeats know a standard deviation to 13 %; 3 standard errors of that."""
-    law = ib.GeneralizedChi2([1.0, 0.2], [5.0, 20.0], [1.0, 0.0])
-    runs = [ib.tilted_importance_sampling(law, 1.0, 2000, seed=seed) for seed in range(30)]
+    law = ib.laws.GeneralizedChi2([1.0, 0.2], [5.0, 20.0], [1.0, 0.0])
+    runs = [ib.laws.tilted_importance_sampling(law, 1.0, 2000, seed=seed) for seed in range(30)]
     spread = np.std([run.logcdf for run in runs], ddof=1)
     assert spread == pytest.approx(np.mean([run.standard_error for run in runs]), rel=3 * 0.13)
 
@@ -110,7 +110,7 @@ SMALL_SPACE = ib.GaussianSpace(ib.kernels.RBF(lengthscale=2.0))
 
 
 def split(space, task, target, *, loss="mse", seed=0, **settings):
-    return ib.splitting(
+    return ib.rare_event_bias(
         space, task, loss=loss, target_error=target, seed=seed, progress=False, **settings
     )
 
@@ -288,11 +288,11 @@ def nan_for_the_fourth(outputs, task):
 def test_bad_arguments_are_refused(small, arguments, says):
     settings = {"loss": "mse", "target_error": 0.3, "particles": 20, "progress": False}
     with pytest.raises(ValueError) as error:
-        ib.splitting(SMALL_SPACE, small, **(settings | arguments))
+        ib.rare_event_bias(SMALL_SPACE, small, **(settings | arguments))
     assert says in str(error.value)
 
 
-LAW = ib.GeneralizedChi2([1.0], [4.0], [0.0], offset=0.5)
+LAW = ib.laws.GeneralizedChi2([1.0], [4.0], [0.0], offset=0.5)
 
 
 @pytest.mark.parametrize(
@@ -306,5 +306,5 @@ LAW = ib.GeneralizedChi2([1.0], [4.0], [0.0], offset=0.5)
 )
 def test_tails_above_the_mean_are_refused(x, n, says):
     with pytest.raises(ValueError) as error:
-        ib.tilted_importance_sampling(LAW, x, n, seed=0)
+        ib.laws.tilted_importance_sampling(LAW, x, n, seed=0)
     assert says in str(error.value)

@@ -47,7 +47,7 @@ def exists(name: str) -> bool:
     for part in re.findall(r"\.\w+|\(\w*\)", name.removeprefix("ib")):
         if part == "()":
             thing = typing.get_type_hints(thing)["return"]
-            thing = ib.ScaledNoncentralChi2 if thing is typing.Self else thing
+            thing = ib.laws.ScaledNoncentralChi2 if thing is typing.Self else thing
         elif part.startswith("("):
             if part.strip("()") not in inspect.signature(thing).parameters:
                 return False
@@ -70,7 +70,7 @@ def test_every_code_name_exists(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["ib.GeneralisedChi2", "ib.GeneralizedChi2.weight", "ib.GaussianSpace(noises)"]
+    "name", ["ib.GeneralisedChi2", "ib.laws.GeneralizedChi2.weight", "ib.GaussianSpace(noises)"]
 )
 def test_a_name_that_does_not_exist_is_noticed(name):
     assert not exists(name)

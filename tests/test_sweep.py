@@ -30,7 +30,7 @@ def task():
 
 def test_every_column_says_what_asking_one_by_one_says(task):
     kernels = [ib.kernels.RBF(1.0), 2.0 * ib.kernels.Matern(3.0, nu=1.5)]
-    table = ib.sweep(task, kernels, [0.3, 0.1, 0.0], noise=NOISE)
+    table = ib.compare.kernels(task, kernels, [0.3, 0.1, 0.0], noise=NOISE)
     assert list(table) == COLUMNS
     assert list(table.kernel) == [repr(k) for k in kernels for _ in range(3)]
     assert list(table.target_error) == [0.3, 0.1, 0.0] * 2
@@ -44,7 +44,7 @@ def test_every_column_says_what_asking_one_by_one_says(task):
 
 
 def test_predictions_and_evidence_are_those_of_scikit_learn(task):
-    row = ib.sweep(task, [ib.kernels.RBF(1.5)], 0.1, noise=NOISE).iloc[0]
+    row = ib.compare.kernels(task, [ib.kernels.RBF(1.5)], 0.1, noise=NOISE).iloc[0]
     regressor = GaussianProcessRegressor(sk.RBF(1.5), alpha=NOISE, optimizer=None)
     X, y = task.X_train, task.y_train
     regressor.fit(X, y)
@@ -60,7 +60,7 @@ def test_predictions_and_evidence_are_those_of_scikit_learn(task):
 
 def test_names_can_be_given_and_functions_too(task):
     kernels = {"smooth": ib.kernels.RBF(2.0), "mine": lambda A, B: 1.0 + A @ B.T}
-    table = ib.sweep(task, kernels, [0.3], noise=NOISE)
+    table = ib.compare.kernels(task, kernels, [0.3], noise=NOISE)
     assert list(table.kernel) == ["smooth", "mine"]
     linear = 1.0 + sk.DotProduct(0.0, sigma_0_bounds="fixed")
     regressor = GaussianProcessRegressor(linear, alpha=NOISE, optimizer=None)
@@ -72,7 +72,7 @@ def test_each_kernel_is_evaluated_once(task):
     Counting.evaluated = 0
     ib.GaussianSpace(Counting(1.5)).posterior(task)
     once = Counting.evaluated
-    ib.sweep(task, [Counting(1.5), Counting(2.0)], [0.1, 0.2, 0.3])
+    ib.compare.kernels(task, [Counting(1.5), Counting(2.0)], [0.1, 0.2, 0.3])
     assert Counting.evaluated == 3 * once
 
 
@@ -82,7 +82,7 @@ def test_jitter_is_reported_for_the_kernel_that_needs_it(task):
     twice = ib.Task(X, y, task.X_test, task.y_test)
     white = {"rough": ib.kernels.Laplace(0.5) + Nugget(), "singular": ib.kernels.Laplace(0.5)}
     with pytest.warns(UserWarning, match=r"under Laplace\(lengthscale=0.5\) is singular"):
-        table = ib.sweep(twice, white, 0.3).set_index("kernel")
+        table = ib.compare.kernels(twice, white, 0.3).set_index("kernel")
     assert table.jitter["rough"] == 0.0
     assert table.jitter["singular"] == 1e-12
     assert table.condition["singular"] > 1e10 > table.condition["rough"]
@@ -114,4 +114,4 @@ class Nugget(ib.kernels.Kernel):
 )
 def test_bad_questions_are_named(task, kernels, targets, message):
     with pytest.raises(ValueError, match=message):
-        ib.sweep(task, kernels, targets, noise=NOISE)
+        ib.compare.kernels(task, kernels, targets, noise=NOISE)

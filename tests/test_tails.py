@@ -10,10 +10,16 @@ import torch
 from scipy import integrate, optimize, stats
 
 import ibhelpers as ib
-from ibhelpers.tails.empirical import certified_bits
-from ibhelpers.tails.noncentral_density import log_density
+from ibhelpers.laws._noncentral_density import log_density
+from ibhelpers.laws.empirical import certified_bits
 
-KINDS = (ib.Empirical, ib.Normal, ib.ScaledChi2, ib.GeneralizedPareto, ib.ScaledNoncentralChi2)
+KINDS = (
+    ib.laws.Empirical,
+    ib.laws.Normal,
+    ib.laws.ScaledChi2,
+    ib.laws.GeneralizedPareto,
+    ib.laws.ScaledNoncentralChi2,
+)
 
 
 def noncentral(df, nc, n, seed=0, scale=1.0):
@@ -45,7 +51,7 @@ SHAPES = [(1, 0), (2, 4), (0.5, 1), (12, 30), (0.3, 50), (200, 100), (30, 3000)]
 @pytest.mark.parametrize(("df", "nc"), SHAPES)
 def test_fit_reaches_at_least_the_likelihood_that_scipy_reaches(df, nc):
     x = noncentral(df, nc, 500, scale=0.01)
-    found, theirs = ib.ScaledNoncentralChi2.fit(x), stats.ncx2.fit(x, floc=0)
+    found, theirs = ib.laws.ScaledNoncentralChi2.fit(x), stats.ncx2.fit(x, floc=0)
     ours = stats.ncx2.logpdf(x, found.df, found.nc, scale=found.scale).sum()
     best = stats.ncx2.logpdf(x, *theirs).sum()
     assert ours >= best - 1e-6 * abs(best)
@@ -55,7 +61,7 @@ def test_fit_reaches_at_least_the_likelihood_that_scipy_reaches(df, nc):
 @pytest.mark.parametrize(("df", "nc"), SHAPES)
 def test_no_law_near_the_fitted_one_has_a_higher_likelihood(df, nc):
     x = noncentral(df, nc, 500)
-    found = ib.ScaledNoncentralChi2.fit(x)
+    found = ib.laws.ScaledNoncentralChi2.fit(x)
     best = stats.ncx2.logpdf(x, found.df, found.nc, scale=found.scale).sum()
     factors = itertools.product([0.9, 0.99, 1, 1.01, 1.1], repeat=3)
     for a, b, c in [*factors, (0.5, 1.5, 1), (1.5, 0.5, 1)]:
@@ -67,29 +73,29 @@ def test_no_law_near_the_fitted_one_has_a_higher_likelihood(df, nc):
 
 def test_fit_does_not_depend_on_the_unit():
     x = noncentral(12, 30, 300)
-    a, b = ib.ScaledNoncentralChi2.fit(x), ib.ScaledNoncentralChi2.fit(1e-9 * x)
+    a, b = ib.laws.ScaledNoncentralChi2.fit(x), ib.laws.ScaledNoncentralChi2.fit(1e-9 * x)
     np.testing.assert_allclose([b.df, b.nc, 1e9 * b.scale], [a.df, a.nc, a.scale], rtol=1e-4)
 
 
 def test_moments_of_from_moments():
     for df, nc in [(3, 1), (50, 400), (10, 0)]:
         mean, variance, skewness = (float(m) for m in stats.ncx2.stats(df, nc, moments="mvs"))
-        law = ib.ScaledNoncentralChi2.from_moments(mean, variance, skewness)
+        law = ib.laws.ScaledNoncentralChi2.from_moments(mean, variance, skewness)
         np.testing.assert_allclose([law.df, law.nc, law.scale], [df, nc, 1], rtol=1e-6, atol=1e-6)
     # a skewness that no law has: the nearer end, with the other two moments kept
     for skewness, share in ((0.0, 0.9999), (9.0, 0.0)):
-        law = ib.ScaledNoncentralChi2.from_moments(2.0, 0.5, skewness)
+        law = ib.laws.ScaledNoncentralChi2.from_moments(2.0, 0.5, skewness)
         assert law.nc / (law.df + law.nc) == pytest.approx(share)
         assert (law.mean(), law.variance()) == pytest.approx((2.0, 0.5))
 
 
 def test_the_closest_law_is_closest():
-    member = ib.ScaledNoncentralChi2(4.0, 8.0, 0.1)
-    found = ib.ScaledNoncentralChi2.closest_to(member)
+    member = ib.laws.ScaledNoncentralChi2(4.0, 8.0, 0.1)
+    found = ib.laws.ScaledNoncentralChi2.closest_to(member)
     np.testing.assert_allclose([found.df, found.nc, found.scale], [4, 8, 0.1], rtol=1e-3)
 
-    law = ib.GeneralizedChi2([1.0, 0.2], [3.0, 8.0], [2.0, 5.0])
-    found = ib.ScaledNoncentralChi2.closest_to(law)
+    law = ib.laws.GeneralizedChi2([1.0, 0.2], [3.0, 8.0], [2.0, 5.0])
+    found = ib.laws.ScaledNoncentralChi2.closest_to(law)
 
     x = np.linspace(law.icdf(1e-13), law.icdf(1 - 1e-13), 5001)
     density = law.pdf(x)
@@ -108,7 +114,7 @@ def test_the_closest_law_is_closest():
 
 def test_a_flat_ridge_is_reported_and_holds_laws_that_losses_cannot_tell_apart():
     x = noncentral(2000, 2000, 2000, scale=1e-4)
-    fitted = ib.ScaledNoncentralChi2.fit(x)
+    fitted = ib.laws.ScaledNoncentralChi2.fit(x)
     assert fitted.ridge.is_flat
     assert fitted.ridge.share_interval() == (0.0, 0.9999)
     best = fitted.logpdf(x).sum()  # by the contour integral; SciPy's density underflows
@@ -124,7 +130,7 @@ def test_a_flat_ridge_is_reported_and_holds_laws_that_losses_cannot_tell_apart()
 
 def test_losses_show_the_share_in_their_skewness_alone():
     for share, factor in ((0.0, 2.0), (0.9999, 1.5)):
-        law = ib.ScaledNoncentralChi2._from_shape(1.0, math.log(1e-3), share)
+        law = ib.laws.ScaledNoncentralChi2._from_shape(1.0, math.log(1e-3), share)
         skewness = float(stats.ncx2.stats(law.df, law.nc, moments="s"))
         assert skewness == pytest.approx(factor * math.sqrt(1e-3), rel=1e-4)
 
@@ -133,7 +139,7 @@ def test_share_interval_covers():
     """In 95 % of samples, within 3 standard errors of 100."""
     covered = 0
     for seed in range(100):
-        ridge = ib.ScaledNoncentralChi2.fit(noncentral(2, 4, 1000, seed)).ridge
+        ridge = ib.laws.ScaledNoncentralChi2.fit(noncentral(2, 4, 1000, seed)).ridge
         low, high = ridge.share_interval()
         covered += low <= 4 / 6 <= high
     assert abs(covered - 95) <= 3 * math.sqrt(100 * 0.95 * 0.05)
@@ -141,13 +147,13 @@ def test_share_interval_covers():
 
 def test_share_interval_ends_where_the_likelihood_has_fallen_by_its_limit():
     x = noncentral(2, 4, 2000)
-    ridge = ib.ScaledNoncentralChi2.fit(x).ridge
+    ridge = ib.laws.ScaledNoncentralChi2.fit(x).ridge
     assert not ridge.is_flat
     low, high = ridge.share_interval()
     assert 0 < low < high < 0.9999
     best = ridge.log_likelihood.max()
     for share in (low, high):  # the best law of that share, by SciPy's density and search
-        start = ib.ScaledNoncentralChi2._from_shape(x.mean(), ridge.best[0], share)
+        start = ib.laws.ScaledNoncentralChi2._from_shape(x.mean(), ridge.best[0], share)
 
         def minus(p, start=start):
             df, nc = start.df * math.exp(p[0]), start.nc * math.exp(p[0])
@@ -172,23 +178,23 @@ RELEASED = [
 
 @pytest.mark.parametrize(("target", "df", "nc", "scale", "nats"), RELEASED)
 def test_released_code_nats_are_those_of_the_released_code(target, df, nc, scale, nats):
-    law = ib.ScaledNoncentralChi2(df, nc, scale)
-    assert ib.released_code_nats(law, target) == pytest.approx(nats, rel=1e-10)
+    law = ib.laws.ScaledNoncentralChi2(df, nc, scale)
+    assert ib.paper.released_code_nats(law, target) == pytest.approx(nats, rel=1e-10)
 
 
 def test_the_figures_of_the_design_are_those_of_one_law():
     """Its losses are unknown, but this law (found by least squares) has its exact tails, in nats,
     and from it the released code's rule gives the released code's figures."""
-    law = ib.ScaledNoncentralChi2(1768.95, 1569.71, 0.000133529)
+    law = ib.laws.ScaledNoncentralChi2(1768.95, 1569.71, 0.000133529)
     targets = [0.09, 0.05, 0.01, 0.001]
     np.testing.assert_allclose(-law.logcdf(targets), [832.1, 1311.7, 2706.3, 4738.5], atol=0.06)
-    released = ib.released_code_nats(law, targets)
+    released = ib.paper.released_code_nats(law, targets)
     np.testing.assert_allclose(released, [790.8, 1202.9, 2154.6, 2938.8], atol=0.06)
 
 
 def test_the_search_of_the_released_code_stops_far_from_the_maximum():
     x = noncentral(3850, 0, 10_000, seed=1, scale=1.16e-4)
-    released, fitted = ib.released_code_fit(x), ib.ScaledNoncentralChi2.fit(x)
+    released, fitted = ib.paper.released_fit(x), ib.laws.ScaledNoncentralChi2.fit(x)
     assert fitted.variance() == pytest.approx(x.var(), rel=0.01)
     assert released.log_likelihood < fitted.log_likelihood - 100
     assert released.variance() > 1.2 * x.var()
@@ -201,7 +207,7 @@ def test_the_search_of_the_released_code_stops_far_from_the_maximum():
 
 def test_empirical_limits_are_those_of_clopper_and_pearson():
     x = noncentral(4, 0, 200)
-    law = ib.Empirical.fit(x)
+    law = ib.laws.Empirical.fit(x)
     for target in [0.001, np.sort(x)[0], 1.0, 5.0, np.sort(x)[-1], 100.0]:
         exact = stats.binomtest(int((x <= target).sum()), 200).proportion_ci(0.95, "exact")
         low, high = (float(end) for end in law.log_limits(torch.tensor(target).double()))
@@ -209,7 +215,7 @@ def test_empirical_limits_are_those_of_clopper_and_pearson():
 
 
 def test_empirical_says_at_least_below_the_smallest_loss():
-    law = ib.Empirical.fit(np.linspace(1, 2, 1000))
+    law = ib.laws.Empirical.fit(np.linspace(1, 2, 1000))
     bias = ib.inductive_bias(law, [0.5, 1.5])
     assert bias.at_least.tolist() == [True, False]
     certified = -math.log2(stats.binomtest(0, 1000).proportion_ci(0.95, "exact").high)
@@ -220,7 +226,7 @@ def test_empirical_says_at_least_below_the_smallest_loss():
 
 
 def test_empirical_law_of_a_discrete_loss():
-    law = ib.Empirical([0.0] * 3 + [0.5] * 5 + [1.0] * 2)
+    law = ib.laws.Empirical([0.0] * 3 + [0.5] * 5 + [1.0] * 2)
     np.testing.assert_allclose(law.cdf([-0.1, 0, 0.4, 0.5, 1]), [0, 0.3, 0.3, 0.8, 1])
     np.testing.assert_allclose(law.ccdf([-0.1, 0, 0.5, 1]), [1, 0.7, 0.2, 0])
     np.testing.assert_allclose(law.icdf([0, 0.3, 0.31, 0.8, 0.81, 1]), [0, 0, 0.5, 0.5, 1, 1])
@@ -229,7 +235,7 @@ def test_empirical_law_of_a_discrete_loss():
 
 
 def test_normal_against_scipy():
-    law, theirs = ib.Normal(0.4, 0.01), stats.norm(0.4, 0.01)
+    law, theirs = ib.laws.Normal(0.4, 0.01), stats.norm(0.4, 0.01)
     x = np.array([-3.0, 0.1, 0.39, 0.4, 0.5])
     for name in ("logcdf", "logpdf", "cdf", "pdf"):
         np.testing.assert_allclose(getattr(law, name)(x), getattr(theirs, name)(x), rtol=1e-12)
@@ -237,13 +243,13 @@ def test_normal_against_scipy():
     np.testing.assert_allclose(law.icdf([0.001, 0.7]), theirs.ppf([0.001, 0.7]), rtol=1e-12)
     assert law.ilogcdf(law.logcdf(-3.0)) == pytest.approx(-3.0, rel=1e-12)
     x = theirs.rvs(50, random_state=0)
-    fitted = ib.Normal.fit(x)
+    fitted = ib.laws.Normal.fit(x)
     assert (fitted.mean(), fitted.variance()) == pytest.approx((x.mean(), x.var(ddof=1)))
 
 
 def test_scaled_chi2_is_satterthwaites():
     x = noncentral(6, 0, 1000, scale=0.5)
-    law = ib.ScaledChi2.fit(x)
+    law = ib.laws.ScaledChi2.fit(x)
     assert (law.mean(), law.variance()) == pytest.approx((x.mean(), x.var(ddof=1)))
     theirs = stats.chi2(law.df, scale=law.scale)
     np.testing.assert_allclose(law.logcdf([0.1, 1, 5]), theirs.logcdf([0.1, 1, 5]), rtol=1e-10)
@@ -251,7 +257,7 @@ def test_scaled_chi2_is_satterthwaites():
 
 def test_pareto_tail_against_scipy():
     x = noncentral(6, 0, 1000)
-    law = ib.GeneralizedPareto.fit(x)
+    law = ib.laws.GeneralizedPareto.fit(x)
     assert (x <= law.threshold).sum() == 100
     theirs = stats.genpareto(law.shape, scale=law.scale)
     at = np.array([0.9, 0.7, 0.3]) * law.threshold
@@ -269,7 +275,7 @@ def test_pareto_tail_against_scipy():
 @pytest.mark.parametrize("seed", range(5))
 def test_pareto_fit_has_a_likelihood_that_scipy_does_not_exceed_above_the_floor(seed):
     x = np.sort(1 + np.random.default_rng(seed).beta(3, 2, 1000))  # endpoint 1, far above 0
-    law = ib.GeneralizedPareto.fit(x)
+    law = ib.laws.GeneralizedPareto.fit(x)
     excess = law.threshold - x[:100]
     shape, _, scale = stats.genpareto.fit(excess, floc=0)
     theirs = stats.genpareto.logpdf(excess, shape, scale=scale).sum()
@@ -283,10 +289,10 @@ def test_pareto_endpoint_respects_the_floor():
     x = np.sort(noncentral(100, 0, 2000, seed=3))
     excess = (x[199] + x[200]) / 2 - x[:200]
     shape, _, scale = stats.genpareto.fit(excess, floc=0)
-    law = ib.GeneralizedPareto.fit(x, floor=float(x[0] - 1e-3))
+    law = ib.laws.GeneralizedPareto.fit(x, floor=float(x[0] - 1e-3))
     assert law.lowest >= x[0] - 1e-3
     assert (x[199] + x[200]) / 2 + scale / shape < x[0] - 1e-3
-    free = ib.GeneralizedPareto.fit(x)
+    free = ib.laws.GeneralizedPareto.fit(x)
     assert (free.shape, free.scale) == pytest.approx((shape, scale), rel=1e-2)
     assert ib.inductive_bias(free, 0.5 * free.lowest).bits == math.inf
 
@@ -339,31 +345,51 @@ def test_equal_losses_are_refused(kind):
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: ib.ScaledChi2.fit([0.0, *GOOD]), "losses: found 0.0 at position 0"),
-        (lambda: ib.ScaledNoncentralChi2.fit([*GOOD, -1.0]), "losses: found -1.0 at position 50"),
-        (lambda: ib.released_code_fit([*GOOD, -1.0]), "losses: found -1.0 at position 50"),
-        (lambda: ib.GeneralizedPareto.fit(GOOD[:15]), "at least 20"),
-        (lambda: ib.GeneralizedPareto.fit(GOOD, floor=1.5), "below floor=1.5"),
-        (lambda: ib.GeneralizedPareto.fit([0.0] * 20 + [1.0] * 20), "the 10 smallest are all"),
-        (lambda: ib.GeneralizedPareto(GOOD, 1.5, 0.5, 1.0), "shape: found 0.5"),
-        (lambda: ib.GeneralizedPareto(GOOD, 0.5, -0.5, 1.0), "threshold: found 0.5"),
-        (lambda: ib.GeneralizedPareto.fit(GOOD).logpdf(1.9), "x: found values above the threshold"),
-        (lambda: ib.Empirical.fit(GOOD).logpdf(1.5), "logpdf: an empirical law has no density"),
-        (lambda: ib.Normal(0.0, 0.0), "standard_deviation: found 0"),
-        (lambda: ib.Normal(math.nan, 1.0), "mean: found nan"),
-        (lambda: ib.ScaledChi2.from_moments(1.0, -1.0), "variance: found -1"),
-        (lambda: ib.ScaledNoncentralChi2.from_moments(1.0, 1.0, math.nan), "skewness: found nan"),
+        (lambda: ib.laws.ScaledChi2.fit([0.0, *GOOD]), "losses: found 0.0 at position 0"),
         (
-            lambda: ib.released_code_nats(ib.ScaledNoncentralChi2(1, 1, 1), -0.1),
+            lambda: ib.laws.ScaledNoncentralChi2.fit([*GOOD, -1.0]),
+            "losses: found -1.0 at position 50",
+        ),
+        (lambda: ib.paper.released_fit([*GOOD, -1.0]), "losses: found -1.0 at position 50"),
+        (lambda: ib.laws.GeneralizedPareto.fit(GOOD[:15]), "at least 20"),
+        (lambda: ib.laws.GeneralizedPareto.fit(GOOD, floor=1.5), "below floor=1.5"),
+        (lambda: ib.laws.GeneralizedPareto.fit([0.0] * 20 + [1.0] * 20), "the 10 smallest are all"),
+        (lambda: ib.laws.GeneralizedPareto(GOOD, 1.5, 0.5, 1.0), "shape: found 0.5"),
+        (lambda: ib.laws.GeneralizedPareto(GOOD, 0.5, -0.5, 1.0), "threshold: found 0.5"),
+        (
+            lambda: ib.laws.GeneralizedPareto.fit(GOOD).logpdf(1.9),
+            "x: found values above the threshold",
+        ),
+        (
+            lambda: ib.laws.Empirical.fit(GOOD).logpdf(1.5),
+            "logpdf: an empirical law has no density",
+        ),
+        (lambda: ib.laws.Normal(0.0, 0.0), "standard_deviation: found 0"),
+        (lambda: ib.laws.Normal(math.nan, 1.0), "mean: found nan"),
+        (lambda: ib.laws.ScaledChi2.from_moments(1.0, -1.0), "variance: found -1"),
+        (
+            lambda: ib.laws.ScaledNoncentralChi2.from_moments(1.0, 1.0, math.nan),
+            "skewness: found nan",
+        ),
+        (
+            lambda: ib.paper.released_code_nats(ib.laws.ScaledNoncentralChi2(1, 1, 1), -0.1),
             "target_error: found -0.1",
         ),
-        (lambda: ib.asymptotic_interval(ib.ScaledNoncentralChi2(1, 1, 1), 0.1), "fitted: the like"),
         (
-            lambda: ib.ScaledNoncentralChi2.closest_to(ib.GeneralizedChi2([1], [1], [0], -0.5)),
+            lambda: ib.laws.asymptotic_interval(ib.laws.ScaledNoncentralChi2(1, 1, 1), 0.1),
+            "fitted: the like",
+        ),
+        (
+            lambda: ib.laws.ScaledNoncentralChi2.closest_to(
+                ib.laws.GeneralizedChi2([1], [1], [0], -0.5)
+            ),
             "law: losses go down to -0.5",
         ),
-        (lambda: ib.ScaledNoncentralChi2.fit(GOOD).ridge.share_interval(1.5), "confidence: found"),
-        (lambda: ib.Normal(0.0, 1.0).sample(0, seed=0), "n: found 0"),
+        (
+            lambda: ib.laws.ScaledNoncentralChi2.fit(GOOD).ridge.share_interval(1.5),
+            "confidence: found",
+        ),
+        (lambda: ib.laws.Normal(0.0, 1.0).sample(0, seed=0), "n: found 0"),
     ],
 )
 def test_bad_arguments_are_refused(call, says):
@@ -377,10 +403,10 @@ def test_bad_arguments_are_refused(call, says):
 )
 def test_the_closest_law_is_the_fit_of_many_losses(dof, offset):
     """Within 5 standard errors of the log-likelihood per loss, for laws that begin steeply too."""
-    law = ib.GeneralizedChi2([1.0], dof, 0.0, offset)
-    closest = ib.ScaledNoncentralChi2.closest_to(law)
+    law = ib.laws.GeneralizedChi2([1.0], dof, 0.0, offset)
+    closest = ib.laws.ScaledNoncentralChi2.closest_to(law)
     losses = law.sample(100_000, seed=0)
-    fitted = ib.ScaledNoncentralChi2.fit(losses)
+    fitted = ib.laws.ScaledNoncentralChi2.fit(losses)
     gain = fitted.logpdf(losses) - closest.logpdf(losses)
     assert gain.mean() > -1e-12
     assert gain.sum() < 10  # nats, of two or three fitted parameters
@@ -389,7 +415,7 @@ def test_the_closest_law_is_the_fit_of_many_losses(dof, offset):
 def test_an_endpoint_of_zero_is_zero():
     for seed in range(300):
         losses = np.random.default_rng(seed).gamma(20, 0.01, 60)
-        law = ib.GeneralizedPareto.fit(losses)
+        law = ib.laws.GeneralizedPareto.fit(losses)
         assert law.lowest >= 0
         if law.lowest == 0:
             assert ib.inductive_bias(law, 0.0).bits == np.inf
@@ -400,4 +426,4 @@ def test_an_endpoint_of_zero_is_zero():
 )
 def test_parameters_are_refused_by_their_names(df, nc, scale, name):
     with pytest.raises(ValueError, match=f"{name}: found"):
-        ib.ScaledNoncentralChi2(df, nc, scale)
+        ib.laws.ScaledNoncentralChi2(df, nc, scale)

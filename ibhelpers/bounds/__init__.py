@@ -6,8 +6,8 @@ wide enough for the task, and the bits that each dimension needs. Every measure 
 ``model_agnostic_bits`` and, for tasks whose bits no float can hold, ``log2_model_agnostic_bits``.
 """
 
-from ibhelpers.bounds.estimation import Estimate, ParameterEstimates, estimate
-from ibhelpers.bounds.measure import (
+from .estimation import Estimate, ParameterEstimates, estimate
+from .measure import (
     cart_pole_bits,
     few_shot_bits,
     log2_cart_pole_bits,

@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from ibhelpers._arguments import generator_of, whole
-from ibhelpers.kernels.distances import squared_distances
-from ibhelpers.tasks import Task, intrinsic_dimension
+from .._arguments import generator_of, whole
+from ..kernels.distances import squared_distances
+from ..tasks import Task, intrinsic_dimension
 
 # How many examples are compared with how many at a time: 32 MB of distances.
 _ROWS = 2048

@@ -14,7 +14,7 @@ from numbers import Integral, Real
 
 from mpmath import MPContext
 
-from ibhelpers._arguments import at_least_one, positive, whole
+from .._arguments import at_least_one, positive, whole
 
 mp = MPContext()  # a context of our own leaves the precision of everyone else's alone
 mp.dps = 40

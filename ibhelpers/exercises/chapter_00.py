@@ -6,9 +6,9 @@ import functools
 import math
 
 from .. import kernels, tasks
-from ..bias import inductive_bias
-from ..gaussian import GaussianSpace
-from ..genchi2 import GeneralizedChi2
+from ..bias.inductive_bias import inductive_bias
+from ..laws.generalized_chi2 import GeneralizedChi2
+from ..spaces.gaussian import GaussianSpace
 from ..tasks import Task
 from .blocks import Check, callable_gives, number
 

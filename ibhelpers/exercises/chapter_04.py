@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from .. import kernels, tasks
-from ..gaussian import GaussianSpace
-from ..genchi2 import GeneralizedChi2
+from ..laws.generalized_chi2 import GeneralizedChi2
+from ..spaces.gaussian import GaussianSpace
 from .blocks import Check, all_of, callable_gives, number, satisfies
 
 

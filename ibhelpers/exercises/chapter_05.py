@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from ..tails import ScaledNoncentralChi2, released_code_nats
+from ..bias.paper import released_code_nats
+from ..laws import ScaledNoncentralChi2
 from .blocks import Check, callable_gives, number
 
 

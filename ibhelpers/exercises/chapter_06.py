@@ -6,8 +6,8 @@ import math
 
 from scipy import stats
 
-from ..decomposition import error_decomposition
-from ..genchi2 import GeneralizedChi2
+from ..bias.paper import error_decomposition
+from ..laws.generalized_chi2 import GeneralizedChi2
 from .blocks import Check, callable_gives, number
 
 

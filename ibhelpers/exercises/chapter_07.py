@@ -8,9 +8,9 @@ import math
 import numpy as np
 
 from .. import kernels, tasks
-from ..bias import inductive_bias
-from ..gaussian import GaussianSpace
-from ..genchi2 import GeneralizedChi2
+from ..bias.inductive_bias import inductive_bias
+from ..laws.generalized_chi2 import GeneralizedChi2
+from ..spaces.gaussian import GaussianSpace
 from ..tasks import Task
 from .blocks import Check, number
 

@@ -8,10 +8,10 @@ import math
 import numpy as np
 
 from .. import kernels, tasks
-from ..bias import inductive_bias
-from ..gaussian import GaussianSpace
-from ..genchi2 import GeneralizedChi2
-from ..kernel_sweep import sweep
+from ..bias import compare
+from ..bias.inductive_bias import inductive_bias
+from ..laws.generalized_chi2 import GeneralizedChi2
+from ..spaces.gaussian import GaussianSpace
 from ..tasks import Task
 from .blocks import Check, callable_gives, number
 
@@ -57,7 +57,7 @@ def _likeliest_factor(*, outputs: int = 10) -> float:
 def _price(judge: str) -> float:
     """Bits of the lengthscale that is best by one column, less the fewest bits."""
     choices = [kernels.RBF(lengthscale) for lengthscale in (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)]
-    table = sweep(_digits(), choices, 0.02)
+    table = compare.kernels(_digits(), choices, 0.02)
     judged = table[judge] if judge == "leave_one_out_error" else -table[judge]
     return float(table.bits[judged.idxmin()] - table.bits.min())
 

@@ -11,9 +11,9 @@ from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsRegressor
 
 from .. import kernels, tasks
-from ..bias import inductive_bias
-from ..gaussian import GaussianSpace
-from ..genchi2 import GeneralizedChi2
+from ..bias.inductive_bias import inductive_bias
+from ..laws.generalized_chi2 import GeneralizedChi2
+from ..spaces.gaussian import GaussianSpace
 from .blocks import Check, callable_gives, number
 
 

@@ -9,9 +9,9 @@ import torch
 from scipy import stats
 
 from .. import kernels, tasks
-from ..bias import inductive_bias
-from ..gaussian import GaussianSpace
-from ..networks import WideEnsemble
+from ..bias.inductive_bias import inductive_bias
+from ..spaces.gaussian import GaussianSpace
+from ..spaces.infinite_network import InfiniteNetworkSpace
 from .blocks import Check, array, callable_gives, choice, number
 
 
@@ -31,12 +31,12 @@ def _few_points() -> tasks.Task:
 
 
 def _wide_bits(space=None) -> float:
-    space = WideEnsemble(depth=2) if space is None else space()
+    space = InfiniteNetworkSpace(depth=2) if space is None else space()
     return float(inductive_bias(space.loss_law(_few_points()), 0.1).bits)
 
 
 def _wide_covariance() -> np.ndarray:
-    return WideEnsemble(depth=1).posterior(_few_points()).covariance.numpy()
+    return InfiniteNetworkSpace(depth=1).posterior(_few_points()).covariance.numpy()
 
 
 def _without_training_kernel() -> np.ndarray:
@@ -67,7 +67,7 @@ CHECKS: dict[str, Check] = {
         within=0.05,
         unit="bits",
         slips={
-            "That is for depth=1.": lambda: _wide_bits(lambda: WideEnsemble(depth=1)),
+            "That is for depth=1.": lambda: _wide_bits(lambda: InfiniteNetworkSpace(depth=1)),
             "That is the posterior of the tangent kernel, which training does not reach.": lambda: (
                 _wide_bits(lambda: GaussianSpace(kernels.NTK(depth=2)))
             ),

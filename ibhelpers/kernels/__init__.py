@@ -7,12 +7,12 @@ Kernels add, multiply and scale: ``2.0 * RBF(1.0) + Linear()``. ``FunctionKernel
 any function.
 """
 
-from ibhelpers.kernels.arc_cosine import ArcCosine
-from ibhelpers.kernels.dot_product import Linear, Polynomial
-from ibhelpers.kernels.function import FunctionKernel
-from ibhelpers.kernels.infinite_network import NNGP, NTK
-from ibhelpers.kernels.kernel import Kernel, Product, Scaled, Sum
-from ibhelpers.kernels.stationary import RBF, Laplace, Matern, RationalQuadratic
+from .arc_cosine import ArcCosine
+from .dot_product import Linear, Polynomial
+from .function import FunctionKernel
+from .infinite_network import NNGP, NTK
+from .kernel import Kernel, Product, Scaled, Sum
+from .stationary import RBF, Laplace, Matern, RationalQuadratic
 
 __all__ = [
     "NNGP",

@@ -16,9 +16,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from ibhelpers._arguments import whole
-from ibhelpers.kernels.distances import squared_distances
-from ibhelpers.kernels.kernel import Kernel
+from .._arguments import whole
+from .distances import squared_distances
+from .kernel import Kernel
 
 
 @dataclass(frozen=True)

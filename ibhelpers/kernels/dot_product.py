@@ -8,8 +8,8 @@ from numbers import Integral, Real
 from jaxtyping import Float64
 from torch import Tensor
 
-from ibhelpers._arguments import non_negative, positive, whole
-from ibhelpers.kernels.kernel import Kernel
+from .._arguments import non_negative, positive, whole
+from .kernel import Kernel
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from ibhelpers.kernels.kernel import Kernel
+from .kernel import Kernel
 
 _ROWS = 256  # of the small matrices whose diagonals are the kernel's diagonal
 

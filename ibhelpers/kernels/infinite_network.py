@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from ibhelpers._arguments import non_negative, positive, whole
-from ibhelpers.kernels.arc_cosine import angles, directions, relu_angle
-from ibhelpers.kernels.kernel import Kernel
+from .._arguments import non_negative, positive, whole
+from .arc_cosine import angles, directions, relu_angle
+from .kernel import Kernel
 
 
 @dataclass(frozen=True)

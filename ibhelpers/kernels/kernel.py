@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from ibhelpers._arguments import positive
-from ibhelpers.kernels.inputs import as_inputs
+from .._arguments import positive
+from .inputs import as_inputs
 
 # Rows and columns of one tile. What a kernel needs besides its result is a few tiles (8 MB each
 # on a CPU, 128 MB on a GPU, which needs more work at a time to be busy) and the tile's inputs.

@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from ibhelpers._arguments import positive, whole
-from ibhelpers.kernels.distances import absolute_distances, squared_distances
-from ibhelpers.kernels.inputs import as_inputs
-from ibhelpers.kernels.kernel import Kernel
+from .._arguments import positive, whole
+from .distances import absolute_distances, squared_distances
+from .inputs import as_inputs
+from .kernel import Kernel
 
 
 @dataclass(frozen=True)

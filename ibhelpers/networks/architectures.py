@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ibhelpers._arguments import one_of, whole
-from ibhelpers.tasks import Task
+from .._arguments import one_of, whole
+from ..tasks import Task
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,

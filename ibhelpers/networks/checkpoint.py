@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ibhelpers.networks.training import Columns
-from ibhelpers.tasks import Task
+from ..tasks import Task
+from .training import Columns
 
 _FORMAT = "ibhelpers networks 1"
 

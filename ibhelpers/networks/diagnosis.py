@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from ibhelpers.networks.recipe import Recipe
-from ibhelpers.networks.stack import Build, Stack
-from ibhelpers.networks.training import Examples
-from ibhelpers.tasks import Task
+from ..tasks import Task
+from .recipe import Recipe
+from .stack import Build, Stack
+from .training import Examples
 
 # What an error of torch.func.vmap contains, what the module does then, and what to do instead.
 _ADVICE = (

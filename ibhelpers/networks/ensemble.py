@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from ibhelpers._arguments import non_negative
+from .._arguments import non_negative
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,13 +12,13 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from ibhelpers._arguments import non_negative, whole
-from ibhelpers.networks.diagnosis import as_module, check_architecture
-from ibhelpers.networks.ensemble import TrainedEnsemble
-from ibhelpers.networks.randomness import weights_of
-from ibhelpers.networks.stack import Stack
-from ibhelpers.networks.training import examples, judge
-from ibhelpers.tasks import Task
+from .._arguments import non_negative, whole
+from ..tasks import Task
+from .diagnosis import as_module, check_architecture
+from .ensemble import TrainedEnsemble
+from .randomness import weights_of
+from .stack import Stack
+from .training import examples, judge
 
 _BLOCK = 512  # guesses judged at once
 

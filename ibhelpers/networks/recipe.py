@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ibhelpers._arguments import non_negative, one_of, positive, whole
-from ibhelpers.networks.optimizers import OPTIMIZERS, SCHEDULES, Schedule, make_optimizer
-from ibhelpers.tasks import Task
+from .._arguments import non_negative, one_of, positive, whole
+from ..tasks import Task
+from .optimizers import OPTIMIZERS, SCHEDULES, Schedule, make_optimizer
 
 
 @dataclass(frozen=True)

@@ -16,19 +16,19 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from ibhelpers._arguments import available_device, whole
-from ibhelpers.gaussian import Loss, loss_function
-from ibhelpers.networks.checkpoint import Checkpoint, Identity, task_identity
-from ibhelpers.networks.diagnosis import as_module, check_architecture
-from ibhelpers.networks.ensemble import TrainedEnsemble
-from ibhelpers.networks.memory import Chunk, choose_chunk, is_out_of_memory
-from ibhelpers.networks.optimizers import Schedule
-from ibhelpers.networks.randomness import order_of, weights_of
-from ibhelpers.networks.recipe import Recipe
-from ibhelpers.networks.stack import Build, Stack
-from ibhelpers.networks.threads import Tick, in_order
-from ibhelpers.networks.training import Columns, Examples, examples, train
-from ibhelpers.tasks import Task
+from .._arguments import available_device, whole
+from ..spaces.gaussian import Loss, loss_function
+from ..tasks import Task
+from .checkpoint import Checkpoint, Identity, task_identity
+from .diagnosis import as_module, check_architecture
+from .ensemble import TrainedEnsemble
+from .memory import Chunk, choose_chunk, is_out_of_memory
+from .optimizers import Schedule
+from .randomness import order_of, weights_of
+from .recipe import Recipe
+from .stack import Build, Stack
+from .threads import Tick, in_order
+from .training import Columns, Examples, examples, train
 
 _DTYPES = (torch.float32, torch.float64)
 

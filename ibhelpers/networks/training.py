@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ibhelpers.networks.recipe import LOSSES, Recipe
-from ibhelpers.networks.stack import Stack
-from ibhelpers.tasks import Task
+from ..tasks import Task
+from .recipe import LOSSES, Recipe
+from .stack import Stack
 
 Columns = dict[str, np.ndarray]
 """What is known of some hypotheses: named arrays whose first axis counts the hypotheses."""

@@ -14,9 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import special
 
-from ..bias import InductiveBias
-from ..law import ArrayLike, Law
-from ..tails.losses import checked_losses
+from .._arguments import ArrayLike
+from ..bias.inductive_bias import InductiveBias
+from ..laws.law import Law
+from ..laws.losses import checked_losses
 from .style import COLOURS, MARKERS
 
 _LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))  # colour is never the only sign
@@ -100,7 +101,7 @@ def show_bias(biases: Mapping[str, InductiveBias | Sequence[InductiveBias]]) -> 
     Examples
     --------
     >>> import ibhelpers as ib, ibhelpers.plots, numpy as np
-    >>> law = ib.GeneralizedChi2(weights=[0.01], dof=[100.0], noncentrality=[0.0])
+    >>> law = ib.laws.GeneralizedChi2(weights=[0.01], dof=[100.0], noncentrality=[0.0])
     >>> figure = ib.plots.show_bias({"exact": ib.inductive_bias(law, np.linspace(0.2, 1, 5))})
     >>> print(figure.alt_text)
     Inductive bias in bits against the target error: exact, 62.2 to 0.9 bits between 0.2 and 1.

@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..bias import InductiveBias
-from ..rare.splitting import ACCEPTANCE
+from ..bias.inductive_bias import InductiveBias
+from ..bias.splitting import ACCEPTANCE
 from .style import COLOURS
 
 

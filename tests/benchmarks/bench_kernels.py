@@ -27,8 +27,8 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import ibhelpers as ib
-from ibhelpers._conditioning import Conditioning
-from ibhelpers._posterior import Posterior, Spectrum
+from ibhelpers.spaces._conditioning import Conditioning
+from ibhelpers.spaces.posterior import Posterior, Spectrum
 
 WIDTH, LENGTHSCALE, NOISE = 100, 10.0, 0.01
 SIZES, N_TEST = (1000, 4000, 8000), 500
@@ -133,7 +133,7 @@ def one_library(library: str, n: int, m: int, out: str) -> None:
     )
 
 
-def law_of(task: ib.Task, posterior: Posterior) -> ib.GeneralizedChi2:
+def law_of(task: ib.Task, posterior: Posterior) -> ib.laws.GeneralizedChi2:
     return Spectrum.of(posterior).loss_law(torch.tensor(task.y_test))
 
 

@@ -27,9 +27,9 @@ def law_of_5000_terms() -> list[dict]:
         ("9 decades", 10 ** rng.uniform(-9, -3, 5000), 10 ** rng.uniform(-2, 4, 5000)),
         ("25 decades", 10 ** rng.uniform(-25, 0, 5000), 10 ** rng.uniform(-2, 7, 5000)),
     ):
-        law = ib.GeneralizedChi2(w, 1, delta)
+        law = ib.laws.GeneralizedChi2(w, 1, delta)
         targets = law.mean() * np.geomspace(1e-3, 0.999, 50)
-        split = ib.GeneralizedChi2(np.repeat(w, 2), 0.5, np.repeat(delta / 2, 2))
+        split = ib.laws.GeneralizedChi2(np.repeat(w, 2), 0.5, np.repeat(delta / 2, 2))
         np.testing.assert_allclose(law.logcdf(targets), split.logcdf(targets), rtol=1e-12)
         for count, x, target in ((1, targets[20], 100), (50, targets, 1000)):
             took = best_of(5, lambda law=law, x=x: law.logcdf(x))

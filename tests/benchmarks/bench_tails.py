@@ -38,7 +38,7 @@ def digits() -> list[dict]:
     found = []
     for n in (5, 200, 2000):
         w = np.geomspace(1, 1e-3, n)
-        law = ib.GeneralizedChi2(w, 1.0, 0.0)
+        law = ib.laws.GeneralizedChi2(w, 1.0, 0.0)
         x = {depth: law.ilogcdf(log_p) for depth, log_p in DEPTHS.items()}
         true = {depth: log_p_40_digits(w, x[depth]) for depth in x}
         for name, log_cdf in methods(law, w).items():
@@ -58,10 +58,10 @@ def digits() -> list[dict]:
     return found
 
 
-def methods(law: ib.GeneralizedChi2, w: np.ndarray) -> dict[str, Callable[[float], float]]:
+def methods(law: ib.laws.GeneralizedChi2, w: np.ndarray) -> dict[str, Callable[[float], float]]:
     """What each library makes of log P(Q <= x)."""
     sampled = law.sample(10_000, seed=0)
-    ours, scipys = ib.ScaledNoncentralChi2.fit(sampled), ib.released_code_fit(sampled)
+    ours, scipys = ib.laws.ScaledNoncentralChi2.fit(sampled), ib.paper.released_fit(sampled)
     k, zero = np.ones(len(w)), np.zeros(len(w))
 
     def of_gx2(method: str) -> Callable[[float], float]:
@@ -145,9 +145,11 @@ def log_p_40_digits(w: np.ndarray, x: float) -> mpmath.mpf:
 
 
 def fits() -> list[dict]:
-    losses = ib.ScaledNoncentralChi2(2000, 2000, 1e-4).sample(10_000, seed=0)
-    theirs_s, theirs = timed_once(lambda: ib.released_code_fit(losses))
-    ours_s, ours = min(timed_once(lambda: ib.ScaledNoncentralChi2.fit(losses)) for _ in range(3))
+    losses = ib.laws.ScaledNoncentralChi2(2000, 2000, 1e-4).sample(10_000, seed=0)
+    theirs_s, theirs = timed_once(lambda: ib.paper.released_fit(losses))
+    ours_s, ours = min(
+        timed_once(lambda: ib.laws.ScaledNoncentralChi2.fit(losses)) for _ in range(3)
+    )
     lost = ours.log_likelihood - theirs.log_likelihood
     return [
         {
@@ -185,7 +187,7 @@ def split_75_nats() -> list[dict]:
     found = []
     for dtype in (torch.float64, torch.float32):
         seconds, bias = timed_once(
-            lambda dtype=dtype: ib.splitting(
+            lambda dtype=dtype: ib.rare_event_bias(
                 space, task, loss="mse", target_error=0.3, dtype=dtype, progress=False
             )
         )

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy import special
 
-from ..law import ArrayLike, Values
+from .._arguments import ArrayLike, Values
 
 _LARGE_ORDER = 50.0  # from here on the expansion of the Bessel function has ten digits
 _SMALL_Z = 1e-3  # below, two terms of its power series have

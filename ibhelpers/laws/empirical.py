@@ -9,8 +9,8 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from .._arguments import generator_of, probability, whole
-from ..law import ArrayLike, Law
+from .._arguments import ArrayLike, generator_of, probability, whole
+from .law import Law
 from .losses import checked_losses
 
 
@@ -33,7 +33,7 @@ class Empirical(Law):
     Examples
     --------
     >>> import ibhelpers as ib, numpy as np
-    >>> law = ib.Empirical.fit(np.linspace(0.1, 1, 1000))
+    >>> law = ib.laws.Empirical.fit(np.linspace(0.1, 1, 1000))
     >>> print(ib.inductive_bias(law, [0.5, 0.01]))
     1.2 bits at target error 0.5 (between 1.1 and 1.3)
     at least 8.1 bits at target error 0.01

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from .._arguments import whole
-from .._contour import exponent_at
-from .._saddlepoint import find_tilt
-from ..genchi2 import GeneralizedChi2
+from ._contour import exponent_at
+from ._saddlepoint import find_tilt
+from .generalized_chi2 import GeneralizedChi2
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ def tilted_importance_sampling(
     Examples
     --------
     >>> import ibhelpers as ib
-    >>> law = ib.GeneralizedChi2(weights=[0.1, 0.2], dof=[10, 20], noncentrality=[3, 0])
-    >>> found = ib.tilted_importance_sampling(law, 0.1, n=100_000, seed=0)
+    >>> law = ib.laws.GeneralizedChi2(weights=[0.1, 0.2], dof=[10, 20], noncentrality=[3, 0])
+    >>> found = ib.laws.tilted_importance_sampling(law, 0.1, n=100_000, seed=0)
     >>> print(f"{found.logcdf:.3f} ± {found.standard_error:.3f}, exactly {law.logcdf(0.1):.3f}")
     -46.994 ± 0.006, exactly -46.994
     """

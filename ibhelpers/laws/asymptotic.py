@@ -7,8 +7,8 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from ..law import ArrayLike, Values
-from .likelihood import STEP
+from .._arguments import ArrayLike, Values
+from ._likelihood import STEP
 from .noncentral import ScaledNoncentralChi2
 
 _UNIT = np.eye(3) * STEP

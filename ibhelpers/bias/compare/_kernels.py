@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ._posterior import Spectrum
-from ._progress import progress_bar
-from .bias import inductive_bias
-from .evidence import leave_one_out, log_marginal_likelihood
-from .gaussian import GaussianSpace
-from .kernels import Kernel
-from .law import ArrayLike, as_array
-from .tasks import Task
+from ..._arguments import ArrayLike, as_array
+from ..._progress import progress_bar
+from ...kernels import Kernel
+from ...spaces._evidence import leave_one_out, log_marginal_likelihood
+from ...spaces.gaussian import GaussianSpace
+from ...spaces.posterior import Spectrum
+from ...tasks import Task
+from ..inductive_bias import inductive_bias
 
 
-def sweep(
+def kernels(
     task: Task,
     kernels: Iterable[Kernel | Callable[..., Any]] | Mapping[str, Kernel | Callable[..., Any]],
     targets: ArrayLike,
@@ -70,7 +70,7 @@ def sweep(
     >>> import ibhelpers as ib
     >>> task = ib.tasks.load("digits", n_train=200, n_test=100)
     >>> kernels = {"short": ib.kernels.RBF(1.0), "long": ib.kernels.RBF(4.0)}
-    >>> table = ib.sweep(task, kernels, targets=[0.05, 0.02], noise=0.01)
+    >>> table = ib.compare.kernels(task, kernels, targets=[0.05, 0.02], noise=0.01)
     >>> print(table[["kernel", "target_error", "bits", "test_error"]].round(3).to_string())
       kernel  target_error      bits  test_error
     0  short          0.05  1196.332       0.020

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .tasks import Task
+from ..tasks import Task
 
 Loss = str | Callable[[Tensor, Task], Tensor | np.ndarray]
 

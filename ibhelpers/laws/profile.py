@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy import optimize, stats
 
-from .._arguments import probability
-from ..law import ArrayLike, Law
-from .likelihood import MOST_SHARE, SHARES, STEP, Likelihood
+from .._arguments import ArrayLike, probability
+from ._likelihood import MOST_SHARE, SHARES, STEP, Likelihood
+from .law import Law
 
 
 class Ridge:
@@ -44,8 +44,8 @@ class Ridge:
     Examples
     --------
     >>> import ibhelpers as ib
-    >>> losses = ib.ScaledNoncentralChi2(df=2000, nc=2000, scale=1e-4).sample(10_000, seed=0)
-    >>> ridge = ib.ScaledNoncentralChi2.fit(losses).ridge
+    >>> losses = ib.laws.ScaledNoncentralChi2(df=2000, nc=2000, scale=1e-4).sample(10_000, seed=0)
+    >>> ridge = ib.laws.ScaledNoncentralChi2.fit(losses).ridge
     >>> ridge.is_flat
     True
     >>> low, high = ridge.bits_interval(0.01)

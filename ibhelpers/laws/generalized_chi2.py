@@ -11,12 +11,12 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from ._arguments import generator_of, whole
+from .._arguments import ArrayLike, Values, as_float64, generator_of, whole
 from ._contour import TailIntegralError, Terms, approximate_quantile, log_integral
 from ._double_double import two_sum
 from ._normal_scores import ScoreQuantile
 from ._saddlepoint import lugannani_rice
-from .law import ArrayLike, Law, Values, as_float64
+from .law import Law
 
 
 class GeneralizedChi2(Law):
@@ -44,7 +44,7 @@ class GeneralizedChi2(Law):
 
     Notes
     -----
-    Tail probabilities are contour integrals through the saddle point, see `ibhelpers._contour`.
+    Tail probabilities are contour integrals through the saddle point, see `_contour`.
     log P has a relative error of at most 1e-12 (absolute 2e-13 where |log P| < 0.2), however small
     P is. Terms of equal weight are merged. Computations are in float64, on the device of the
     tensors given.
@@ -57,7 +57,7 @@ class GeneralizedChi2(Law):
     With two degrees of freedom a single term is exponential, P(L <= x) = 1 - exp(-x/2w):
 
     >>> import ibhelpers as ib
-    >>> law = ib.GeneralizedChi2(weights=[0.5], dof=[2], noncentrality=[0])
+    >>> law = ib.laws.GeneralizedChi2(weights=[0.5], dof=[2], noncentrality=[0])
     >>> print(f"{law.cdf(1.0):.12f}, {law.logcdf(1e-300):.9f}")
     0.632120558829, -690.775527898
     """
@@ -174,7 +174,7 @@ class GeneralizedChi2(Law):
         Examples
         --------
         >>> import ibhelpers as ib
-        >>> law = ib.GeneralizedChi2(weights=[0.5], dof=[1000], noncentrality=[0])
+        >>> law = ib.laws.GeneralizedChi2(weights=[0.5], dof=[1000], noncentrality=[0])
         >>> print(f"{law.saddlepoint_logcdf(100):.4f}, exactly {law.logcdf(100):.4f}")
         -408.5228, exactly -408.5228
         """

@@ -9,13 +9,13 @@ import pandas as pd
 from jaxtyping import Float
 from scipy import stats
 
-from ._arguments import whole
-from .bias import inductive_bias
-from .law import ArrayLike, Law, as_array
-from .tails import Empirical, GeneralizedPareto, Normal, ScaledChi2, ScaledNoncentralChi2
-from .tails.asymptotic import asymptotic_interval
-from .tails.empirical import certified_bits
-from .tails.losses import checked_losses
+from .._arguments import ArrayLike, as_array, whole
+from ..laws import Empirical, GeneralizedPareto, Normal, ScaledChi2, ScaledNoncentralChi2
+from ..laws.asymptotic import asymptotic_interval
+from ..laws.empirical import certified_bits
+from ..laws.law import Law
+from ..laws.losses import checked_losses
+from .inductive_bias import inductive_bias
 
 TAILS = (Empirical, ScaledNoncentralChi2, ScaledChi2, GeneralizedPareto, Normal)
 
@@ -80,7 +80,7 @@ def estimate_bias(
     Examples
     --------
     >>> import ibhelpers as ib
-    >>> losses = ib.ScaledNoncentralChi2(df=12, nc=30, scale=0.01).sample(1000, seed=0)
+    >>> losses = ib.laws.ScaledNoncentralChi2(df=12, nc=30, scale=0.01).sample(1000, seed=0)
     >>> table = ib.estimate_bias(losses, 0.05, n_boot=20)
     >>> print(table[["tail", "bits", "at_least", "supported_bits"]].round(1).to_string(index=False))
                     tail  bits  at_least  supported_bits

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ibhelpers._arguments import whole
-from ibhelpers.bias import inductive_bias
-from ibhelpers.law import Law
-from ibhelpers.networks.space import NetworkSpace
-from ibhelpers.tasks import Task
+from ..._arguments import whole
+from ...laws.law import Law
+from ...networks.space import NetworkSpace
+from ...tasks import Task
+from ..inductive_bias import inductive_bias
 
 
 def standard_models(*, seed: int = 0) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def standard_models(*, seed: int = 0) -> dict[str, Any]:
     Examples
     --------
     >>> import ibhelpers as ib
-    >>> list(ib.networks.standard_models())[:3]
+    >>> list(ib.compare.standard_models())[:3]
     ['linear regression', 'ridge regression', 'k nearest neighbours']
     """
     from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
@@ -54,7 +54,7 @@ def standard_models(*, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def compare_models(
+def models(
     task: Task,
     law: Law,
     models: Mapping[str, Any] | None = None,
@@ -112,7 +112,7 @@ def compare_models(
     >>> from sklearn.linear_model import Ridge
     >>> task = ib.tasks.load("digits", n_train=100, n_test=50)
     >>> law = ib.GaussianSpace(ib.kernels.RBF(2.0)).loss_law(task)
-    >>> table = ib.compare_models(task, law, {"ridge": Ridge()})
+    >>> table = ib.compare.models(task, law, {"ridge": Ridge()})
     >>> bool(table.train_loss[0] < table.test_loss[0])
     True
     """

@@ -1,6 +1,6 @@
 """The tilt that makes x the mean, and Lugannani and Rice's approximation of a tail from it.
 
-In the notation of `ibhelpers._contour`: K(t) = log E exp(-t Q), and the tilted law has the density
+In the notation of `_contour`: K(t) = log E exp(-t Q), and the tilted law has the density
 of Q times exp(-t q - K(t)) and the mean -K'(t).
 """
 

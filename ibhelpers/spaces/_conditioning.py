@@ -23,9 +23,9 @@ from jaxtyping import Float64
 from torch import Tensor
 from tqdm import tqdm
 
-from ._posterior import EPS, rounding_errors
-from ._progress import progress_bar
-from .kernels import Kernel
+from .._progress import progress_bar
+from ..kernels import Kernel
+from .posterior import EPS, rounding_errors
 
 JITTERS = (1e-12, 1e-10, 1e-8)  # of the mean prior variance, tried in turn, never silently
 

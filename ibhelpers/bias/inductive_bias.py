@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .law import ArrayLike, Law, as_array, as_float64
+from .._arguments import ArrayLike, as_array, as_float64
+from ..laws.law import Law
 from .trace import Trace
 
 
@@ -90,7 +91,7 @@ def inductive_bias(law: Law, target_error: ArrayLike) -> InductiveBias:
     Examples
     --------
     >>> import ibhelpers as ib
-    >>> law = ib.GeneralizedChi2(weights=[0.5], dof=[2], noncentrality=[0])
+    >>> law = ib.laws.GeneralizedChi2(weights=[0.5], dof=[2], noncentrality=[0])
     >>> ib.inductive_bias(law, target_error=0.001)
     10.0 bits at target error 0.001 (exact)
     """

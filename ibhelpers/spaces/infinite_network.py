@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
 import torch
-from numpy.typing import ArrayLike
-from scipy import stats
 
-from ibhelpers._arguments import positive
-from ibhelpers._conditioning import Conditioning
-from ibhelpers._posterior import EPS, Posterior, rounding_errors, warn_of_rounding
-from ibhelpers.gaussian import GaussianSpace
-from ibhelpers.kernels import NNGP, NTK
-from ibhelpers.law import Law
-from ibhelpers.tasks import Task
+from ..kernels import NNGP, NTK
+from ..tasks import Task
+from ._conditioning import Conditioning
+from .gaussian import GaussianSpace
+from .posterior import EPS, Posterior, rounding_errors, warn_of_rounding
 
 
-class WideEnsemble(GaussianSpace):
+class InfiniteNetworkSpace(GaussianSpace):
     r"""ReLU networks of infinite width, all layers trained by gradient flow until they fit.
 
     Before training, the outputs are a Gaussian process with the kernel K of
@@ -55,7 +48,7 @@ class WideEnsemble(GaussianSpace):
     --------
     >>> import ibhelpers as ib
     >>> task = ib.tasks.load("synthetic", n_train=20, n_test=10, ambient=10, intrinsic=10)
-    >>> law = ib.networks.WideEnsemble(depth=1).loss_law(task)
+    >>> law = ib.InfiniteNetworkSpace(depth=1).loss_law(task)
     >>> law.exact
     True
     """
@@ -73,7 +66,7 @@ class WideEnsemble(GaussianSpace):
 
     def __repr__(self) -> str:
         """Say what the space is in one line."""
-        return f"WideEnsemble(depth={self.kernel.depth}, device='{self.device}')"
+        return f"InfiniteNetworkSpace(depth={self.kernel.depth}, device='{self.device}')"
 
     def posterior(self, task: Task) -> Posterior:
         """Mean and covariance of the trained outputs at the test points.
@@ -131,75 +124,3 @@ class WideEnsemble(GaussianSpace):
             "no leave-one-out error and no nested training sets; ask GaussianSpace(NNGP(...)) for "
             "these, or ask for the loss_law of a task of each size."
         )
-
-
-@dataclass(frozen=True)
-class LossDistance:
-    """How far a sample of losses is from a law, or from another sample.
-
-    Attributes
-    ----------
-    ks : float
-        Kolmogorov-Smirnov distance, the largest difference between the distribution functions.
-    p_value : float
-        Probability of at least this ks if the two laws are equal.
-    wasserstein : float
-        Mean distance between quantiles of equal rank, in units of the loss.
-    shift : float
-        Mean of the sample minus mean of the reference, in standard deviations of the reference.
-    """
-
-    ks: float
-    p_value: float
-    wasserstein: float
-    shift: float
-
-
-def distance(losses: ArrayLike, reference: Law | ArrayLike) -> LossDistance:
-    """Distances between sampled losses and a law, or a second sample.
-
-    Parameters
-    ----------
-    losses : array_like, shape (n,)
-        Sampled losses, at least 2.
-    reference : Law or array_like, shape (l,)
-        What to compare with.
-
-    Raises
-    ------
-    ValueError
-        If losses are not finite, fewer than 2, or not a vector.
-
-    Examples
-    --------
-    >>> import ibhelpers as ib
-    >>> law = ib.GeneralizedChi2(weights=[0.5, 0.1], dof=[2, 3], noncentrality=[0, 1])
-    >>> far = ib.networks.distance(2.0 * law.sample(1000, seed=0), law)
-    >>> near = ib.networks.distance(law.sample(1000, seed=0), law)
-    >>> far.p_value < 0.001 < near.p_value
-    True
-    """
-    x = _sample("losses", losses)
-    if isinstance(reference, Law):
-        test = stats.kstest(x, reference.cdf)
-        quantiles = reference.icdf((np.arange(len(x)) + 0.5) / len(x))
-        wasserstein = float(np.abs(np.sort(x) - quantiles).mean())
-        mean, spread = reference.mean(), reference.variance() ** 0.5
-    else:
-        y = _sample("reference", reference)
-        test = stats.ks_2samp(x, y)
-        wasserstein = float(stats.wasserstein_distance(x, y))
-        mean, spread = float(y.mean()), float(y.std())
-    shift = float(x.mean() - mean) / positive("spread of the reference", spread)
-    return LossDistance(float(test.statistic), float(test.pvalue), wasserstein, shift)
-
-
-def _sample(name: str, values: ArrayLike) -> np.ndarray:
-    x = np.asarray(values, dtype=np.float64)
-    if x.ndim != 1 or len(x) < 2 or not np.isfinite(x).all():
-        bad = int((~np.isfinite(x)).sum())
-        raise ValueError(
-            f"{name}: found shape {x.shape} with {bad} values that are NaN or inf; give a vector "
-            "of at least 2 finite losses (TrainedEnsemble.fitted leaves out what diverged)."
-        )
-    return x

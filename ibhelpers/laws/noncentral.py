@@ -7,13 +7,12 @@ from numbers import Real
 
 import numpy as np
 
-from .._arguments import non_negative, positive
-from ..genchi2 import GeneralizedChi2
-from ..law import ArrayLike
-from .likelihood import Likelihood, parameters
+from .._arguments import ArrayLike, non_negative, positive
+from ._likelihood import Likelihood, parameters
+from ._noncentral_density import log_density
+from .generalized_chi2 import GeneralizedChi2
 from .losses import checked_losses
-from .noncentral_density import log_density
-from .ridge import Ridge
+from .profile import Ridge
 
 
 class ScaledNoncentralChi2(GeneralizedChi2):
@@ -48,9 +47,9 @@ class ScaledNoncentralChi2(GeneralizedChi2):
     Examples
     --------
     >>> import ibhelpers as ib
-    >>> true = ib.ScaledNoncentralChi2(df=12, nc=30, scale=0.01)
+    >>> true = ib.laws.ScaledNoncentralChi2(df=12, nc=30, scale=0.01)
     >>> losses = true.sample(10_000, seed=0)
-    >>> fitted = ib.ScaledNoncentralChi2.fit(losses)
+    >>> fitted = ib.laws.ScaledNoncentralChi2.fit(losses)
     >>> print(f"{fitted.log_likelihood:.1f} nats, above {true.logpdf(losses).sum():.1f}")
     7213.9 nats, above 7211.5
     """
@@ -86,11 +85,11 @@ class ScaledNoncentralChi2(GeneralizedChi2):
         -----
         The losses may leave df and nc all but undetermined: see `ridge`.
         ``scipy.stats.ncx2.fit(losses, floc=0)`` seeks the same maximum, but its general-purpose
-        search may stop far from it: see `released_code_fit`.
+        search may stop far from it: see `released_fit`.
         """
         x = checked_losses(losses)
         law, ridge = cls._of_highest(Likelihood(x))
-        law.log_likelihood = law._log_likelihood_of(x)
+        law.log_likelihood = law.log_likelihood_of(x)
         law.ridge = ridge
         return law
 
@@ -146,7 +145,9 @@ class ScaledNoncentralChi2(GeneralizedChi2):
         g = math.sqrt(min(max(1 - skewness / (2 * math.sqrt(r)), 0.0), 0.25))
         return cls._from_shape(mean, math.log(r), min(g / (1 - g), Ridge.MOST_SHARE))
 
-    def _log_likelihood_of(self, x: np.ndarray) -> float:
+    def log_likelihood_of(self, losses: ArrayLike) -> float:
+        """Log-likelihood of losses under this law, in nats: the sum of `logpdf`, by a series."""
+        x = checked_losses(losses)
         per_loss = log_density(x / self.scale, self.df, self.nc) - math.log(self.scale)
         return float(per_loss.sum())
 

@@ -10,9 +10,9 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from .._arguments import generator_of, positive, whole
-from ..genchi2 import GeneralizedChi2
-from ..law import ArrayLike, Law
+from .._arguments import ArrayLike, generator_of, positive, whole
+from .generalized_chi2 import GeneralizedChi2
+from .law import Law
 from .losses import checked_losses
 
 
@@ -34,7 +34,7 @@ class ScaledChi2(GeneralizedChi2):
     Examples
     --------
     >>> import ibhelpers as ib
-    >>> law = ib.ScaledChi2.from_moments(mean=1.0, variance=0.5)
+    >>> law = ib.laws.ScaledChi2.from_moments(mean=1.0, variance=0.5)
     >>> law
     ScaledChi2(df=4, scale=0.25)
     """
@@ -87,7 +87,7 @@ class Normal(Law):
     Examples
     --------
     >>> import ibhelpers as ib
-    >>> print(f"{ib.Normal(mean=1.0, standard_deviation=0.1).logcdf(-9.0):.4f}")
+    >>> print(f"{ib.laws.Normal(mean=1.0, standard_deviation=0.1).logcdf(-9.0):.4f}")
     -5005.5242
     """
 

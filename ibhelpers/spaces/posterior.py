@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from ._progress import progress_bar
-from .genchi2 import GeneralizedChi2
+from .._progress import progress_bar
+from ..laws.generalized_chi2 import GeneralizedChi2
 
 EPS, _TINY = torch.finfo(torch.float64).eps, torch.finfo(torch.float64).tiny
 _DOUBT = 1e-4  # a relative rounding error that is told

@@ -19,8 +19,8 @@ from jaxtyping import Float
 from numpy.polynomial import chebyshev
 from scipy.optimize import minimize_scalar
 
-from ..law import Values
-from .noncentral_density import log_density
+from .._arguments import Values
+from ._noncentral_density import log_density
 
 MOST_SHARE = 0.9999  # at 1 no degree of freedom would be left
 SHARES = np.concatenate([np.linspace(0, 0.95, 16), [0.98, 0.99, 0.999, MOST_SHARE]])

@@ -14,8 +14,13 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from . import evidence
-from ._arguments import available_device, non_negative, whole
+from .._arguments import available_device, non_negative, whole
+from .._memory import free_memory, in_words
+from .._progress import progress_bar
+from ..kernels import FunctionKernel, Kernel
+from ..laws.generalized_chi2 import GeneralizedChi2
+from ..tasks import Task
+from . import _evidence as evidence
 from ._conditioning import (
     JITTERS,
     Conditioning,
@@ -23,13 +28,8 @@ from ._conditioning import (
     memory_needed,
     subtract_gram_,
 )
-from ._loss import Loss, loss_function
-from ._memory import free_memory, in_words
-from ._posterior import EPS, Posterior, Spectrum, warn_of_rounding
-from ._progress import progress_bar
-from .genchi2 import GeneralizedChi2
-from .kernels import FunctionKernel, Kernel
-from .tasks import Task
+from .loss import Loss, loss_function
+from .posterior import EPS, Posterior, Spectrum, warn_of_rounding
 
 _BLOCK = 2**22  # numbers drawn at a time
 
@@ -219,7 +219,7 @@ class GaussianSpace:
         return {size: laws[size] for size in sizes}
 
     def log_marginal_likelihood(self, task: Task) -> float:
-        """Log evidence of the training targets, in nats: `ibhelpers.evidence`.
+        """Log evidence of the training targets, in nats.
 
         Raises
         ------
@@ -241,7 +241,7 @@ class GaussianSpace:
         return evidence.log_marginal_likelihood(factor, self._tensor(task.y_train))
 
     def leave_one_out(self, task: Task) -> evidence.LeaveOneOut:
-        """Predictions for each training example from all others: `ibhelpers.evidence`.
+        """Predictions for each training example from all others.
 
         Raises
         ------

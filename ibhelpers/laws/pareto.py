@@ -10,9 +10,9 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-from .._arguments import generator_of, positive, probability, whole
-from ..law import ArrayLike, Law, Values
+from .._arguments import ArrayLike, Values, generator_of, positive, probability, whole
 from .empirical import Empirical
+from .law import Law
 from .losses import FEWEST, checked_losses
 
 
@@ -51,8 +51,8 @@ class GeneralizedPareto(Law):
     sample shows roughly:
 
     >>> import ibhelpers as ib
-    >>> losses = ib.ScaledChi2(df=4, scale=1.0).sample(100_000, seed=0)
-    >>> law = ib.GeneralizedPareto.fit(losses)
+    >>> losses = ib.laws.ScaledChi2(df=4, scale=1.0).sample(100_000, seed=0)
+    >>> law = ib.laws.GeneralizedPareto.fit(losses)
     >>> print(f"{-1 / law.shape:.1f}, {law.lowest:.2f}")
     1.7, 0.01
     """

@@ -5,14 +5,12 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-ArrayLike: TypeAlias = Any  # a number, a sequence, an array or a tensor; `as_float64` checks it
-Values: TypeAlias = float | np.ndarray | Tensor
+from .._arguments import ArrayLike, Values, as_float64
 
 
 class Law(abc.ABC):
@@ -131,18 +129,3 @@ class Law(abc.ABC):
         if isinstance(x, Tensor):
             return out
         return float(out) if np.ndim(x) == 0 else out.cpu().numpy()
-
-
-def as_array(name: str, x: ArrayLike) -> np.ndarray:
-    """Real numbers of any kind as a float64 array."""
-    return as_float64(name, x).detach().cpu().numpy()
-
-
-def as_float64(name: str, x: ArrayLike) -> Tensor:
-    """Real numbers of any kind as a float64 tensor; a tensor stays on its device."""
-    if isinstance(x, Tensor) and not x.is_complex():
-        return x.to(torch.float64)
-    array = np.asarray(x)
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{name}: found data of type {array.dtype}; give real numbers.")
-    return torch.from_numpy(np.array(array, dtype=np.float64))

@@ -19,11 +19,11 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .._arguments import number, positive, whole
-from ..bias import InductiveBias
-from ..gaussian import GaussianSpace, Loss, loss_function
-from ..tails.empirical import certified_bits
+from ..laws.empirical import certified_bits
+from ..spaces.gaussian import GaussianSpace, Loss, loss_function
 from ..tasks import Task
-from ..trace import Trace
+from .inductive_bias import InductiveBias
+from .trace import Trace
 
 ACCEPTANCE = 0.3  # of the moves, which the step is adapted to
 _SMALLEST_STEP = 1e-6  # a population that cannot even move so far is stuck
@@ -33,7 +33,7 @@ _MOST_LEVELS = 100_000  # and what it may at most forecast
 _BLOCK = 2**22  # numbers in a batch of outputs
 
 
-def splitting(
+def rare_event_bias(
     space: GaussianSpace,
     task: Task,
     *,
@@ -117,7 +117,9 @@ def splitting(
     >>> import ibhelpers as ib
     >>> task = ib.tasks.load("digits", n_train=50, n_test=20)
     >>> space = ib.GaussianSpace(ib.kernels.RBF(lengthscale=2.0))
-    >>> ib.splitting(space, task, loss="zero_one", target_error=0.2, particles=200, progress=False)
+    >>> ib.rare_event_bias(
+    ...     space, task, loss="zero_one", target_error=0.2, particles=200, progress=False
+    ... )
     9.9 bits at target error 0.2 (between 9.2 and 10.6)
     """
     seed = whole("seed", seed, at_least=0)

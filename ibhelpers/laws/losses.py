@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..law import ArrayLike
+from .._arguments import ArrayLike
 
 FEWEST = 10  # losses that a law is fitted to
 

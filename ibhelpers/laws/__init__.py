@@ -1,0 +1,39 @@
+"""How good are the hypotheses? Probability laws of the test loss, exact ones and fitted ones.
+
+All have the methods of `Law`, named as in SciPy's distribution classes, in natural logarithms.
+`GeneralizedChi2` is the exact law of Gaussian hypothesis spaces; every other kind has
+``fit(losses)``, and below the smallest loss is an extrapolation, except `Empirical`, which says how
+many bits the losses certify.
+"""
+
+from ._contour import TailIntegralError
+from .asymptotic import asymptotic_interval
+from .distance import LossDistance, distance
+from .empirical import Empirical, certified_bits
+from .generalized_chi2 import GeneralizedChi2
+from .law import Law
+from .losses import checked_losses
+from .moments import Normal, ScaledChi2
+from .noncentral import ScaledNoncentralChi2
+from .pareto import GeneralizedPareto
+from .profile import Ridge
+from .tilting import TiltedEstimate, tilted_importance_sampling
+
+__all__ = [
+    "Empirical",
+    "GeneralizedChi2",
+    "GeneralizedPareto",
+    "Law",
+    "LossDistance",
+    "Normal",
+    "Ridge",
+    "ScaledChi2",
+    "ScaledNoncentralChi2",
+    "TailIntegralError",
+    "TiltedEstimate",
+    "asymptotic_interval",
+    "certified_bits",
+    "checked_losses",
+    "distance",
+    "tilted_importance_sampling",
+]
