@@ -25,7 +25,7 @@ help:  ## Say what there is to do
 	    while IFS='|' read -r target text; do printf '  make %-16s %s\n' "$$target" "$$text"; done
 
 quickstart: .venv/installed  ## Measure the inductive bias of a real task on real data
-	$(PY) -m ibhelpers.quickstart
+	$(PY) -m ibhelpers quickstart
 
 lab: .venv/installed  ## Open the notebooks in JupyterLab
 	$(PY) -m jupyterlab notebooks

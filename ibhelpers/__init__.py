@@ -13,6 +13,8 @@ from .networks import NetworkSpace
 from .spaces import GaussianSpace, InfiniteNetworkSpace
 from .tasks import Task
 
+__version__ = "0.1.0"
+
 __all__ = [
     "GaussianSpace",
     "InductiveBias",

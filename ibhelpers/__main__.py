@@ -1,4 +1,4 @@
-"""The command line: ``python -m ibhelpers data ...`` and ``python -m ibhelpers check``."""
+"""The command line: ``python -m ibhelpers quickstart``, ``check`` and ``data ...``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from ._quickstart import quickstart
+from .tasks import commands as data_commands
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 if all is well and 1 if not."""
     parser = argparse.ArgumentParser(prog="python -m ibhelpers", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    commands.add_parser("quickstart", help="measure the inductive bias of a real task on real data")
+    commands.add_parser("check", help="find out what is wrong with an installation")
     data = commands.add_parser("data", help="the data files: what there is, and how to get more")
     actions = data.add_subparsers(dest="action", required=True, metavar="action")
     actions.add_parser("list", help="list the data files, and which of them are here")
@@ -18,20 +23,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fetch.add_argument("names", nargs="+", metavar="NAME", help="such as mnist, as `list` has them")
     actions.add_parser("verify", help="compare every file that is here with its checksum")
     actions.add_parser("where", help="say in which folders files are looked for")
-    commands.add_parser("check", help="find out what is wrong with an installation")
     chosen = parser.parse_args(arguments)
 
-    # Late, so that `check` can report what cannot be imported.
+    if chosen.command == "quickstart":
+        return quickstart()
     if chosen.command == "check":
-        from ._installation import check
+        import ibhelpers_check  # beside the package, so that it also runs where the package cannot
 
-        return check()
-    from .tasks import _commands
-
+        return ibhelpers_check.check()
     try:
         if chosen.action == "fetch":
-            return _commands.fetch(chosen.names)
-        run = {"list": _commands.list_, "verify": _commands.verify, "where": _commands.where}
+            return data_commands.fetch(chosen.names)
+        run = {
+            "list": data_commands.list_,
+            "verify": data_commands.verify,
+            "where": data_commands.where,
+        }
         return run[chosen.action]()
     except ValueError as error:
         print(error, file=sys.stderr)

@@ -1,15 +1,20 @@
-"""``python -m ibhelpers check`` finds each fault, and says what to do."""
+"""``python -m ibhelpers_check`` finds each fault, and says what to do."""
 
 import json
 import os
+import re
 import subprocess
 import sys
+import types
+from pathlib import Path
 
+import ibhelpers_check
 import pytest
 import torch
 
-from ibhelpers import _installation
 from ibhelpers.__main__ import main
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 
 
 def lines(capsys):
@@ -29,7 +34,7 @@ def test_this_installation_is_well(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("IBHELPERS_DATA", str(tmp_path / "not there yet"))
     assert main(["check"]) == 0
     printed = lines(capsys)
-    assert set(printed) == set(_installation.CHECKS)
+    assert set(printed) == set(ibhelpers_check.CHECKS)
     assert all(line.startswith("[OK]   ") for line in printed.values())
     assert torch.__version__ in printed["torch"]
     assert not (tmp_path / "not there yet").exists()  # checking makes nothing
@@ -45,6 +50,29 @@ def test_a_package_that_cannot_be_imported(name, title, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, name, None)  # makes the import fail
     line = failed(capsys, title)
     assert f"{name} cannot be imported" in line and "make quickstart" in line
+    assert f"-m pip install {name}" in line
+
+
+def test_advice_names_what_is_to_be_installed_and_this_python(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setattr(sys, "executable", "/a folder/python")
+    line = failed(capsys, "packages")
+    assert "`'/a folder/python' -m pip install scikit-learn`" in line
+
+
+def test_advice_for_windows(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setattr(sys, "executable", r"C:\a folder\.venv\Scripts\python.exe")
+    monkeypatch.setattr(ibhelpers_check, "os", types.SimpleNamespace(name="nt"))
+    command = r'`"C:\a folder\.venv\Scripts\python.exe" -m pip install scikit-learn`'
+    with pytest.raises(ibhelpers_check.Fault, match=re.escape(command)):
+        ibhelpers_check.packages()
+
+
+def test_a_package_that_is_broken_itself(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ibhelpers", None)
+    assert ibhelpers_check.check() == 1
+    assert "ibhelpers cannot be imported" in lines(capsys)["package"]
 
 
 def test_a_torch_that_computes_wrongly(capsys, monkeypatch):
@@ -61,19 +89,21 @@ def test_a_broken_graphics_card(capsys, monkeypatch):
     monkeypatch.setattr(torch, "ones", broken)
     line = failed(capsys, "device")
     assert "Old Card does not compute (CUDA error: no kernel image is available)" in line
-    assert "CUDA_VISIBLE_DEVICES=" in line
+    assert "CUDA_VISIBLE_DEVICES to -1" in line
 
 
 def test_missing_data(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("IBHELPERS_DATA", str(tmp_path))
     monkeypatch.setattr("ibhelpers.tasks._files.SHIPPED_FOLDER", tmp_path)
-    assert "work from a full clone" in failed(capsys, "shipped data")
+    assert "mnist_5k.npz: not found, though it ships" in failed(capsys, "shipped data")
 
 
 def test_altered_data(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("IBHELPERS_DATA", str(tmp_path))
-    (tmp_path / "cifar10_2k.npz").write_bytes(b"altered")
-    assert "git checkout -- data" in failed(capsys, "shipped data")
+    monkeypatch.setattr("ibhelpers.tasks._files.SHIPPED_FOLDER", tmp_path / "nowhere")
+    for name in ("mnist_5k.npz", "cifar10_2k.npz"):
+        (tmp_path / name).write_bytes(b"altered")
+    assert "it was altered" in failed(capsys, "shipped data")
 
 
 def test_a_cache_that_cannot_be_written(capsys, tmp_path, monkeypatch):
@@ -118,18 +148,19 @@ def test_no_kernel(capsys, monkeypatch):
 
 
 def test_from_the_command_line():
-    command = [sys.executable, "-m", "ibhelpers", "check"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
+    # The editable installation of a clone puts its scripts on Python's path; a test does it itself.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(SCRIPTS.parent), str(SCRIPTS)])}
+    for module in (["ibhelpers", "check"], ["ibhelpers_check"]):
+        command = [sys.executable, "-m", *module]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_without_torch_the_check_itself_still_runs():
-    """In a process of its own, where importing torch fails as if it were not installed."""
-    code = (
-        "import sys; sys.modules['torch'] = None; sys.argv = ['ibhelpers', 'check']; "
-        "import runpy; runpy.run_module('ibhelpers', run_name='__main__')"
-    )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+def test_where_nothing_is_installed_the_check_itself_still_runs(tmp_path):
+    """The script alone, in a process where no package can be imported, and from another folder."""
+    command = [sys.executable, "-I", "-S", SCRIPTS / "ibhelpers_check.py"]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert ran.returncode == 1
-    assert "[FAIL] torch" in ran.stdout
-    assert "Traceback" not in ran.stderr
+    assert ran.stderr == ""
+    state = {line[7:].partition(":")[0]: line[:6] for line in ran.stdout.splitlines()}
+    assert state == {title: "[FAIL]" for title in ibhelpers_check.CHECKS} | {"Python": "[OK]  "}

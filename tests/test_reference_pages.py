@@ -13,8 +13,8 @@ import nbformat
 import pytest
 
 import ibhelpers as ib
-from ibhelpers.tasks._commands import DATASETS
 from ibhelpers.tasks._files import find
+from ibhelpers.tasks.commands import DATASETS
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"

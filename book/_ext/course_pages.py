@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import run_notebooks  # noqa: E402
 
-from ibhelpers.tasks._commands import DATASETS  # noqa: E402
+from ibhelpers.tasks.commands import DATASETS  # noqa: E402
 
 
 def notebooks() -> Iterator[tuple[Path, nbformat.NotebookNode, str]]:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from ibhelpers.__main__ import main
-from ibhelpers.tasks import _commands, _download
+from ibhelpers.tasks import _download, commands
 from ibhelpers.tasks._datafile import DataFile
 
 CONTENTS = np.random.default_rng(0).bytes(5000)
 # requests leaves the socket of an answer that it gave up on to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-SHIPPED = _commands.DATASETS["mnist"][0]
+SHIPPED = commands.DATASETS["mnist"][0]
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def file(server, data_folder, monkeypatch):
     server.contents = CONTENTS
     sha256 = hashlib.sha256(CONTENTS).hexdigest()
     file = DataFile("set/a.bin", sha256, len(CONTENTS), (f"{server.url}good/a.bin",))
-    monkeypatch.setattr(_commands, "DATASETS", {"set": (SHIPPED, file)})
+    monkeypatch.setattr(commands, "DATASETS", {"set": (SHIPPED, file)})
     monkeypatch.setattr(_download, "PAUSE", 0.0)
     return file
 
@@ -66,13 +66,14 @@ def test_a_file_that_ships_can_be_missing_or_altered(file, data_folder, monkeypa
     (data_folder / "mnist_5k.npz").write_bytes(b"altered")
     assert main(["data", "verify"]) == 1
     assert main(["data", "fetch", "set"]) == 1
-    assert "git checkout -- data" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Delete this copy" in out and "mnist_5k.npz: not found, though it ships" in out
     assert (data_folder / "mnist_5k.npz").exists()  # not ours to move
 
 
 def test_a_failed_fetch_does_the_rest_and_says_so(file, server, monkeypatch, capsys):
     gone = DataFile("set/b.bin", "0" * 64, 1, (f"{server.url}missing/b.bin",))
-    monkeypatch.setattr(_commands, "DATASETS", {"set": (gone, file)})
+    monkeypatch.setattr(commands, "DATASETS", {"set": (gone, file)})
     assert main(["data", "fetch", "set"]) == 1
     out = capsys.readouterr().out
     assert "[FAIL] set/b.bin: not on this machine" in out and "404" in out

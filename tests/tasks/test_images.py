@@ -63,17 +63,46 @@ def test_more_than_exists_is_refused_before_any_download(
     assert not data_folder.exists()
 
 
-def test_an_altered_shipped_file_is_not_loaded(data_folder):
+def test_an_altered_copy_of_a_shipped_file_is_passed_over(data_folder):
     data_folder.mkdir()
     (data_folder / "mnist_5k.npz").write_bytes(b"altered")
-    with pytest.raises(ValueError, match=r"SHA-256 .* expected; .*git checkout -- data"):
+    assert tasks.load("mnist", n_train=10, n_test=10).n_train == 10
+
+
+@pytest.fixture
+def shipped_folder(tmp_path, monkeypatch):
+    """An empty folder in place of the one that ships, as a clone has it."""
+    folder = tmp_path / "clone" / "data"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr("ibhelpers.tasks._files.SHIPPED_FOLDER", folder)
+    return folder
+
+
+def test_an_altered_shipped_file_is_not_loaded(data_folder, shipped_folder, monkeypatch):
+    altered = shipped_folder / "mnist_5k.npz"
+    altered.write_bytes(b"altered")
+    with pytest.raises(ValueError, match=r"SHA-256 .* expected; .*Copy the folder data again"):
         tasks.load("mnist")
+    (shipped_folder.parent / ".git").mkdir()
+    with pytest.raises(ValueError, match=r"SHA-256 .* expected; .*`git checkout -- data`"):
+        tasks.load("mnist")
+    monkeypatch.setattr("ibhelpers.tasks._files._PACKAGE", shipped_folder.parent)
+    (shipped_folder.parent / ".git").rmdir()
+    with pytest.raises(ValueError, match=r"SHA-256 .* expected; .*--force-reinstall"):
+        tasks.load("mnist")
+    assert altered.read_bytes() == b"altered"  # not ours to move
 
 
-def test_a_missing_shipped_file(data_folder, monkeypatch, tmp_path):
-    monkeypatch.setattr("ibhelpers.tasks._files.SHIPPED_FOLDER", tmp_path / "nowhere")
-    with pytest.raises(ValueError, match=r"cifar10_2k.npz: not found in .*work from a full clone"):
+def test_a_missing_shipped_file(data_folder, shipped_folder):
+    with pytest.raises(ValueError, match=r"cifar10_2k.npz: not found, though it ships. Copy"):
         tasks.load("cifar10")
+
+
+def test_a_shipped_file_that_is_missing_where_a_copy_is_altered(data_folder, shipped_folder):
+    data_folder.mkdir()
+    (data_folder / "mnist_5k.npz").write_bytes(b"altered")
+    with pytest.raises(ValueError, match=r"(?s)altered.*Delete this copy.*not found, though it"):
+        tasks.load("mnist")
 
 
 # The format of MNIST

@@ -1,20 +1,38 @@
 """Find out what is wrong with an installation: one [OK] or [FAIL] line each, with what to do.
 
-Nothing outside the standard library is imported before the check that needs it.
+python -m ibhelpers_check            # where the course is installed
+python scripts/ibhelpers_check.py    # in a clone of it
+
+It stands beside the package, and nothing outside the standard library is imported before the check
+that needs it: so it also runs where the package cannot be imported.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
-# As they are imported; PIL is Pillow.
-PACKAGES = ("numpy", "scipy", "sklearn", "matplotlib", "seaborn", "pandas")
-PACKAGES += ("jaxtyping", "mpmath", "PIL", "pooch", "tqdm")
-INSTALL = "in a clone of the course run `make quickstart`, or `pip install '.[course]'`"
+# As they are imported, where they have another name when they are installed: that one.
+PACKAGES = {
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "matplotlib": "matplotlib",
+    "seaborn": "seaborn",
+    "pandas": "pandas",
+    "jaxtyping": "jaxtyping",
+    "mpmath": "mpmath",
+    "PIL": "pillow",
+    "pooch": "pooch",
+    "psutil": "psutil",
+    "tqdm": "tqdm",
+}
 
 
 class Fault(Exception):
@@ -27,9 +45,8 @@ def check() -> int:
     for title, run in CHECKS.items():
         try:
             print(f"[OK]   {title}: {run()}")
-        except (Fault, ImportError) as fault:
-            advice = "" if isinstance(fault, Fault) else f"; {INSTALL}"
-            print(f"[FAIL] {title}: {fault}{advice}")
+        except Fault as fault:
+            print(f"[FAIL] {title}: {fault}")
             all_well = False
     return 0 if all_well else 1
 
@@ -53,7 +70,7 @@ def torch() -> str:
     torch = _import("torch")
     a = torch.eye(2, dtype=torch.float64) * 2
     if not torch.allclose(torch.linalg.cholesky(a @ a), a):
-        raise Fault(f"{torch.__version__} computes wrongly; install it again: {INSTALL}")
+        raise Fault(f"{torch.__version__} computes wrongly; install it again: {_install('torch')}")
     return f"{torch.__version__}, {torch.get_num_threads()} threads"
 
 
@@ -68,28 +85,30 @@ def device() -> str:
     except RuntimeError as error:
         raise Fault(
             f"{name} does not compute ({str(error).splitlines()[0]}); install the PyTorch build "
-            "for its driver, or hide it with CUDA_VISIBLE_DEVICES= and use the CPU"
+            "for its driver, or hide it (set the environment variable CUDA_VISIBLE_DEVICES to -1) "
+            "and use the CPU"
         ) from error
     return f"{name} and CPU, {os.cpu_count()} cores"
 
 
+def package() -> str:
+    """Whether the package itself can be imported."""
+    ibhelpers = _import("ibhelpers")
+    return f"ibhelpers {ibhelpers.__version__} at {Path(ibhelpers.__file__).parent}"
+
+
 def shipped_data() -> str:
     """Whether the data that ships with the course is here and intact."""
-    from .tasks import cifar10, mnist
-    from .tasks._files import read
-
     try:
-        sizes = [len(read(file)) for file in (mnist.SHIPPED, cifar10.SHIPPED)]
+        return _import("ibhelpers.tasks.commands").check_shipped()
     except ValueError as error:
         raise Fault(str(error)) from error
-    return f"{mnist.SHIPPED.path} and {cifar10.SHIPPED.path} intact, {sum(sizes) / 1e6:.1f} MB"
 
 
 def cache() -> str:
     """Whether the folder for downloads can be written."""
-    from .tasks._files import cache_folder
-
-    folder = cache_folder()
+    folder = Path(os.environ.get("IBHELPERS_DATA") or _import("pooch").os_cache("ibhelpers"))
+    folder = folder.expanduser()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise Fault(
@@ -103,28 +122,40 @@ def kernel() -> str:
     """Whether Jupyter has a Python kernel, and one that runs this very Python."""
     _import("ipykernel")
     spec = _import("jupyter_client.kernelspec").KernelSpecManager()
+    register = f"register this Python with {_command('ipykernel', 'install', '--sys-prefix')}"
     try:
         started = spec.get_kernel_spec("python3").argv[0]
     except KeyError as error:
-        raise Fault(
-            "Jupyter knows no kernel python3; register this Python with "
-            f"`{sys.executable} -m ipykernel install --sys-prefix`"
-        ) from error
+        raise Fault(f"Jupyter knows no kernel python3; {register}") from error
     # A bare name is this Python; else the folders tell, as every environment has one of its own.
     elsewhere = Path(started).parent.resolve() != Path(sys.executable).parent.resolve()
     if Path(started).name != started and elsewhere:
-        raise Fault(
-            f"Jupyter's kernel python3 runs {started}, not {sys.executable}; register this Python "
-            f"with `{sys.executable} -m ipykernel install --sys-prefix`"
-        )
+        raise Fault(f"Jupyter's kernel python3 runs {started}, not {sys.executable}; {register}")
     return f"python3 runs {sys.executable}"
 
 
-def _import(name: str):
+def _import(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except Exception as error:  # a broken binary can raise anything
-        raise Fault(f"{name} cannot be imported ({error}); {INSTALL}") from error
+        raise Fault(f"{name} cannot be imported ({error}); {_install(name)}") from error
+
+
+def _install(name: str) -> str:
+    """How to install what is imported under a name."""
+    top = name.partition(".")[0]
+    if top == "ibhelpers":
+        return "mend what fails above first; else install the course again (README, Two commands)"
+    return (
+        f"in a clone of the course `make quickstart` installs it, elsewhere "
+        f"{_command('pip', 'install', PACKAGES.get(top, top))}"
+    )
+
+
+def _command(*arguments: str) -> str:
+    """A command for this Python, as this system's shell wants it."""
+    words = [sys.executable, "-m", *arguments]
+    return f"`{subprocess.list2cmdline(words) if os.name == 'nt' else shlex.join(words)}`"
 
 
 CHECKS: dict[str, Callable[[], str]] = {
@@ -132,7 +163,11 @@ CHECKS: dict[str, Callable[[], str]] = {
     "packages": packages,
     "torch": torch,
     "device": device,
+    "package": package,
     "shipped data": shipped_data,
     "downloads": cache,
     "Jupyter": kernel,
 }
+
+if __name__ == "__main__":
+    sys.exit(check())

@@ -11,7 +11,16 @@ from collections.abc import Sequence
 from .._arguments import one_of
 from . import cifar10, fashion_mnist, mnist, omniglot
 from ._datafile import DataFile
-from ._files import SHIPPED_FOLDER, cache_folder, find, is_intact, read, set_aside
+from ._files import (
+    SHIPPED_FOLDER,
+    cache_folder,
+    copies,
+    find,
+    how_to_restore,
+    is_intact,
+    read,
+    set_aside,
+)
 
 DATASETS: dict[str, tuple[DataFile, ...]] = {
     "mnist": mnist.FILES,
@@ -52,19 +61,19 @@ def verify() -> int:
     """Compare every file that is here with its checksum."""
     all_well = True
     for name, file in ((name, file) for name, files in DATASETS.items() for file in files):
-        path = find(file)
-        remedy = (
-            f"`python -m ibhelpers data fetch {name}`" if file.urls else "`git checkout -- data`"
-        )
-        if path and is_intact(path, file):
-            print(f"[OK]   {path}")
-        elif path:
-            print(f"[FAIL] {path}: not the file that was published; mend it with {remedy}")
+        fetching = f"get it with `python -m ibhelpers data fetch {name}`"
+        for path in copies(file):
+            if is_intact(path, file):
+                print(f"[OK]   {path}")
+                continue
+            remedy = fetching if file.urls else how_to_restore(path)
+            print(f"[FAIL] {path}: not the file that was published; {remedy}")
             all_well = False
-        elif file.urls:
-            print(f"[--]   {file.path}: not fetched; get it with {remedy}")
-        else:
-            print(f"[FAIL] {file.path}: missing, though it ships; get it with {remedy}")
+        if not copies(file) and file.urls:
+            print(f"[--]   {file.path}: not fetched; {fetching}")
+        elif not copies(file):
+            remedy = how_to_restore(SHIPPED_FOLDER / file.path)
+            print(f"[FAIL] {file.path}: missing, though it ships. {remedy}")
             all_well = False
     return 0 if all_well else 1
 
@@ -76,3 +85,10 @@ def where() -> int:
     print(f"shipped:   {SHIPPED_FOLDER}")
     print(f"mirror:    {os.environ.get('IBHELPERS_MIRROR') or 'none (IBHELPERS_MIRROR)'}")
     return 0
+
+
+def check_shipped() -> str:
+    """One line on the data that ships with the course, or a ValueError with what to do."""
+    files = [file for files in DATASETS.values() for file in files if not file.urls]
+    size = sum(len(read(file)) for file in files)
+    return f"{' and '.join(file.path for file in files)} intact, {size / 1e6:.1f} MB"
