@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
 
+from .._warnings import warn
 from ..tasks import Task
 from .training import Columns
 
@@ -95,10 +95,9 @@ class Checkpoint:
         except OSError as error:
             self._scratch.unlink(missing_ok=True)
             if self._works:
-                warnings.warn(
+                warn(
                     f"checkpoint: {str(self.path)!r} could not be written ({error}); the run goes "
-                    "on in memory and tries again after each chunk. Free some space.",
-                    stacklevel=3,
+                    "on in memory and tries again after each chunk. Free some space."
                 )
             self._works = False
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .._arguments import non_negative, whole
+from .._warnings import warn
 from ..tasks import Task
 from .diagnosis import as_module, check_architecture
 from .ensemble import TrainedEnsemble
@@ -164,8 +164,7 @@ def _report(kept: int, n: int, drawn: int) -> None:
             "training examples, or allow a larger training loss."
         )
     if kept < n:
-        warnings.warn(
+        warn(
             f"only {kept} of the {n} hypotheses wanted were found in {drawn:,} guesses; give a "
-            "larger max_guesses for more.",
-            stacklevel=3,
+            "larger max_guesses for more."
         )

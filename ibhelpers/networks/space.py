@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .._arguments import available_device, whole
+from .._warnings import warn
 from ..spaces.gaussian import Loss, loss_function
 from ..tasks import Task
 from .checkpoint import Checkpoint, Identity, task_identity
@@ -231,10 +231,7 @@ class NetworkSpace:
         except KeyboardInterrupt:
             if not done:
                 raise
-            warnings.warn(
-                f"interrupted: {_count(done)} of {n} hypotheses are finished and are returned.",
-                stacklevel=2,
-            )
+            warn(f"interrupted: {_count(done)} of {n} hypotheses are finished and are returned.")
         finally:
             bar.close()
         done = {name: values[:n] for name, values in done.items()}  # a checkpoint may hold more
@@ -369,10 +366,9 @@ def _halved(size: int, at_once: int) -> tuple[int, int]:
         raise MemoryError(
             "not enough memory to train a single network; use a smaller batch_size or architecture."
         )
-    warnings.warn(
+    warn(
         f"not enough memory to train {tried}; going on with half as many. Use {advice} to start "
-        "with that.",
-        stacklevel=4,
+        "with that."
     )
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -405,9 +401,8 @@ def _warn_of_divergence(ensemble: TrainedEnsemble) -> None:
     which = ensemble.diverged
     if len(which):
         named = ", ".join(str(i) for i in which[:10]) + (", ..." if len(which) > 10 else "")
-        warnings.warn(
+        warn(
             f"{len(which)} of {len(ensemble)} hypotheses diverged (their loss is not finite): "
             f"{named}. They are in no average, and fitted() leaves them out; a lower lr may "
-            "keep them.",
-            stacklevel=3,
+            "keep them."
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -17,6 +16,7 @@ from torch import Tensor
 from .._arguments import available_device, non_negative, whole
 from .._memory import free_memory, in_words
 from .._progress import progress_bar
+from .._warnings import warn
 from ..kernels import FunctionKernel, Kernel
 from ..laws.generalized_chi2 import GeneralizedChi2
 from ..tasks import Task
@@ -375,12 +375,11 @@ class GaussianSpace:
                 "far too large? Give noise > 0, or a kernel that tells the inputs apart."
             ) from None
         if conditioning.jitter:
-            warnings.warn(
+            warn(
                 f"the covariance of the {n} training inputs under {self.kernel!r} is singular "
                 f"to working precision; {conditioning.jitter:.1e} was added to its diagonal, "
                 f"which leaves a condition number of at least {conditioning.condition(n):.0e}. "
-                "Give noise > 0 to choose that number yourself.",
-                stacklevel=4,
+                "Give noise > 0 to choose that number yourself."
             )
         return conditioning
 

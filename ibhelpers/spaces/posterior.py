@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +9,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from .._progress import progress_bar
+from .._warnings import warn
 from ..laws.generalized_chi2 import GeneralizedChi2
 
 EPS, _TINY = torch.finfo(torch.float64).eps, torch.finfo(torch.float64).tiny
@@ -128,11 +128,10 @@ def warn_of_rounding(posterior: Posterior, kernel: str) -> None:
     variance = posterior.resolution / max(float(posterior.covariance.diagonal().max()), _TINY)
     # Where no variance is certain, no hypothesis differs from the mean, and there is no law.
     if mean > _DOUBT or _DOUBT < variance < 1:
-        warnings.warn(
+        warn(
             f"the covariance of the training inputs under {kernel} is nearly singular (condition "
             f"number at least {posterior.condition:.0e}): expect rounding errors of {mean:.0e} of "
             f"the mean of the hypotheses, and {min(variance, 1.0):.0e} of their largest variance, "
             "and no more digits in a law of the loss. Give noise > 0, or a kernel that tells the "
-            "inputs apart.",
-            stacklevel=5,
+            "inputs apart."
         )
