@@ -167,7 +167,7 @@ class _Hypotheses:
     ) -> _Hypotheses:
         if dtype not in (torch.float32, torch.float64):
             raise ValueError(f"dtype: found {dtype}; give torch.float32 or torch.float64.")
-        spectrum = space._spectrum(task)
+        spectrum = space.spectrum(task)
         free = spectrum.variance > spectrum.resolution
         if batch is None:
             batch = max(1, _BLOCK // spectrum.mean.numel())

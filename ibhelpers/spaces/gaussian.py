@@ -151,6 +151,30 @@ class GaussianSpace:
         (posterior,) = self._posteriors(task, self._condition(task), [task.n_train])
         return posterior
 
+    def spectrum(self, task: Task) -> Spectrum:
+        """Mean and covariance of the outputs, in directions in which they are independent.
+
+        Kept for the next question about the same task.
+
+        Raises
+        ------
+        ValueError
+            As for `posterior`.
+
+        Examples
+        --------
+        >>> import ibhelpers as ib
+        >>> task = ib.tasks.load("digits", n_train=200, n_test=100)
+        >>> spectrum = ib.GaussianSpace(ib.kernels.RBF(2.0)).spectrum(task)
+        >>> spectrum.mean.shape, spectrum.directions.shape
+        (torch.Size([100, 10]), torch.Size([100, 100]))
+        """
+        known = _SPECTRA.setdefault(self, WeakKeyDictionary())
+        if task not in known:
+            known.clear()
+            known[task] = Spectrum.of(self.posterior(task))
+        return known[task]
+
     def loss_law(self, task: Task) -> GeneralizedChi2:
         r"""The exact law of the mean squared error on the test set.
 
@@ -169,7 +193,7 @@ class GaussianSpace:
             If no direction varies, as when every test input is a training input; and as for
             `posterior`.
         """
-        return self._spectrum(task).loss_law(self._tensor(task.y_test))
+        return self.spectrum(task).loss_law(self._tensor(task.y_test))
 
     def learning_curve(self, task: Task, sizes: Iterable[Integral]) -> dict[int, GeneralizedChi2]:
         """The exact laws of the test loss after the first few training examples, and after more.
@@ -301,7 +325,7 @@ class GaussianSpace:
     def _blocks(self, task: Task, n: int, seed: int) -> Iterator[Tensor]:
         """Hypotheses in blocks of bounded memory, whose size depends on m and k alone."""
         n, seed = whole("n", n, at_least=1), whole("seed", seed, at_least=0)
-        spectrum = self._spectrum(task)
+        spectrum = self.spectrum(task)
         deviation = spectrum.variance.clamp(min=0).sqrt()[:, None]
         m, k = spectrum.mean.shape
         rows = max(1, _BLOCK // (m * k))
@@ -315,14 +339,6 @@ class GaussianSpace:
                 outputs = outputs.view(m, rows, k).transpose(0, 1) + spectrum.mean
                 yield outputs[: n - start]
                 bar.update(rows * k * m**2)
-
-    def _spectrum(self, task: Task) -> Spectrum:
-        """The diagonalised posterior, kept for the next question about the same task."""
-        known = _SPECTRA.setdefault(self, WeakKeyDictionary())
-        if task not in known:
-            known.clear()
-            known[task] = Spectrum.of(self.posterior(task))
-        return known[task]
 
     def _posteriors(
         self, task: Task, conditioning: Conditioning, sizes: list[int]

@@ -248,7 +248,7 @@ def drawing(n: int = 10_000) -> list[dict]:
     law = space.loss_law(task)  # conditioned before any time counts
     hypotheses = best_of(2, lambda: space.sample_losses(task, n, seed=0))
     first = best_of(
-        20, lambda: space._spectrum(task).loss_law(torch.tensor(task.y_test)).sample(n, seed=0)
+        20, lambda: space.spectrum(task).loss_law(torch.tensor(task.y_test)).sample(n, seed=0)
     )
     again = best_of(3, lambda: law.sample(n, seed=0))
     test = stats.ks_2samp(law.sample(n, seed=1), space.sample_losses(task, n, seed=2))
