@@ -42,6 +42,22 @@ def test_repr_says_the_answer_and_how_far_to_trust_it():
     assert repr(between) == "9.0 bits at target error 0.5 (between 8.0 and 11.0)"
 
 
+def test_what_rounding_leaves_is_said_in_words():
+    def bias(bits, digits, at_least=False):
+        return repr(ib.InductiveBias(bits, 0.5, LAW, digits=digits, at_least=at_least))
+
+    assert bias(1234.56, 4.1) == "1234.6 bits at target error 0.5 (exact)"
+    assert (
+        bias(1234.56, 3.9) == "1.23e+03 bits at target error 0.5 (rounding errors leave 3 digits)"
+    )
+    assert bias(1234.56, 0.9) == "1e+03 bits at target error 0.5 (rounding errors leave 1 digit)"
+    hidden = "at target error 0.5 (rounding hides how many more)"
+    assert bias(1234.56, 0.0, True) == f"at least 1234.5 bits {hidden}"
+    assert bias(9.876e9, 0.0, True) == f"at least 9.87e+09 bits {hidden}"
+    assert ib.inductive_bias(LAW, 0.5).digits > 12
+    assert ib.inductive_bias(ib.laws.Normal(1.0, 2.0), 0.5).digits is None
+
+
 @pytest.mark.parametrize(
     "target, message",
     [

@@ -6,10 +6,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from .._arguments import ArrayLike, as_array, as_float64
 from ..laws.law import Law
 from .trace import Trace
+
+_MOST_DIGITS = 16.0  # of a float64
+_ENOUGH_DIGITS = 4.0  # with fewer, the answer says so
+_FIRST_DIGIT = 0.5  # an error of a third; with fewer, the answer is what is certain
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +34,9 @@ class InductiveBias:
     interval : tuple of two floats or ndarrays, or None
         Lower and upper limit of the bits at 95 % confidence, where they are an estimate; None when
         exact, or when nothing is known of their error.
+    digits : float or ndarray, or None
+        How many decimal digits of the bits are free of rounding errors; None where nothing is known
+        of them. Where none is left, ``bits`` is a lower limit that rounding cannot touch.
     at_least : bool or ndarray
         Whether ``bits`` is a lower limit: as many are needed, and nothing says how many more.
     trace : Trace or None
@@ -39,6 +47,7 @@ class InductiveBias:
     target_error: float | np.ndarray
     law: Law | None = None
     interval: tuple[float | np.ndarray, float | np.ndarray] | None = None
+    digits: float | np.ndarray | None = None
     at_least: bool | np.ndarray = False
     trace: Trace | None = None
 
@@ -49,21 +58,30 @@ class InductiveBias:
 
     def __repr__(self) -> str:
         """Say the answer, and how far to trust it, one line a target."""
+        return "\n".join(self._in_words(i) for i in np.ndindex(np.shape(self.bits)))
+
+    def _in_words(self, i: tuple[int, ...]) -> str:
+        """One line, of one target."""
+        bits, target = np.asarray(self.bits)[i], np.asarray(self.target_error)[i]
+        at, digits = f"bits at target error {target:g}", math.inf
+        if self.digits is not None:
+            digits = float(np.asarray(self.digits)[i])
+        if np.broadcast_to(self.at_least, np.shape(self.bits))[i]:
+            if self.trace is not None:
+                return f"at least {bits:.1f} {at} ({self.trace.why_it_stopped})"
+            if digits < _FIRST_DIGIT:
+                return f"at least {_rounded_down(bits)} {at} (rounding hides how many more)"
+            return f"at least {bits:.1f} {at}"
+        if self.interval is not None:
+            low, high = (np.asarray(end)[i] for end in self.interval)
+            return f"{bits:.1f} {at} (between {low:.1f} and {high:.1f})"
+        if digits < _ENOUGH_DIGITS:
+            left = max(1, math.floor(digits))
+            plural = "" if left == 1 else "s"
+            number = f"{bits:.{left}g}" if bits >= 1 else f"{bits:.1f}"
+            return f"{number} {at} (rounding errors leave {left} digit{plural})"
         how = "exact" if self.law is not None and self.law.exact else "of a fitted law"
-        at_least = np.broadcast_to(self.at_least, np.shape(self.bits))
-        lines = []
-        for i in np.ndindex(np.shape(self.bits)):
-            line = f"{np.asarray(self.bits)[i]:.1f} bits at target error "
-            line += f"{np.asarray(self.target_error)[i]:g}"
-            if at_least[i]:
-                why = "" if self.trace is None else f" ({self.trace.why_it_stopped})"
-                lines.append(f"at least {line}{why}")
-            elif self.interval is not None:
-                low, high = (np.asarray(end)[i] for end in self.interval)
-                lines.append(f"{line} (between {low:.1f} and {high:.1f})")
-            else:
-                lines.append(f"{line} ({how})")
-        return "\n".join(lines)
+        return f"{bits:.1f} {at} ({how})"
 
 
 def inductive_bias(law: Law, target_error: ArrayLike) -> InductiveBias:
@@ -82,6 +100,8 @@ def inductive_bias(law: Law, target_error: ArrayLike) -> InductiveBias:
         With ``bits`` = -log2 P(loss <= target_error). Where the law knows limits of its
         probabilities, as `Empirical` does, they give ``interval``, and where P is 0 only because
         no loss so small was sampled, ``bits`` is what the samples certify and ``at_least`` is true.
+        Where the law knows how far it was rounded, as that of a `GaussianSpace` does, ``digits``
+        says what is left; with none left, ``bits`` is what is certain and ``at_least`` is true.
 
     Raises
     ------
@@ -106,11 +126,20 @@ def inductive_bias(law: Law, target_error: ArrayLike) -> InductiveBias:
             f"target_error: found {float(target[bad][0])!r}; a loss is never negative or NaN, so "
             "give values of at least 0."
         )
-    bits = _bits(law.logcdf(target))
-    limits = law.log_limits(as_float64("target_error", target))
-    if limits is None:
-        return InductiveBias(_plain(bits), _plain(target), law)
-    most, least = (_bits(end.numpy()) for end in limits)
+    log_p, x = law.logcdf(target), as_float64("target_error", target).to(law.device)
+    limits, errors = law.log_limits(x), law.log_errors(x)
+    if limits is not None:
+        return _within(log_p, *limits, target, law)
+    if errors is not None:
+        return _rounded(log_p, errors, x, target, law)
+    return InductiveBias(_plain(_bits(log_p)), _plain(target), law)
+
+
+def _within(
+    log_p: ArrayLike, most_p: Tensor, least_p: Tensor, target: np.ndarray, law: Law
+) -> InductiveBias:
+    """The bias under a law that knows confidence limits."""
+    bits, most, least = _bits(log_p), _bits(most_p.cpu()), _bits(least_p.cpu())
     unseen = np.isinf(bits)
     return InductiveBias(
         _plain(np.where(unseen, least, bits)),
@@ -121,8 +150,32 @@ def inductive_bias(law: Law, target_error: ArrayLike) -> InductiveBias:
     )
 
 
+def _rounded(
+    log_p: ArrayLike, errors: Tensor, x: Tensor, target: np.ndarray, law: Law
+) -> InductiveBias:
+    """The bias under a law that knows its rounding errors."""
+    log_p, error = np.asarray(log_p), errors.cpu().numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(error == 0, 0.0, np.where(np.isinf(error), 1.0, error / -log_p))
+        digits = np.clip(-np.log10(share), 0.0, _MOST_DIGITS)
+    bits, none_left = _bits(log_p), digits < _FIRST_DIGIT
+    if none_left.any():
+        bits = np.where(none_left, _bits(law.log_upper(x).cpu()), bits)
+    return InductiveBias(
+        _plain(bits), _plain(target), law, digits=_plain(digits), at_least=_plain(none_left)
+    )
+
+
 def _bits(log_p: ArrayLike) -> np.ndarray | np.floating:
     return np.asarray(log_p) / -math.log(2) + 0.0  # + 0.0 turns -0.0 into 0.0
+
+
+def _rounded_down(bits: float) -> str:
+    """A lower limit in few digits, none of which says too much."""
+    if bits < 1e6 or math.isinf(bits):
+        return f"{math.floor(10 * bits) / 10 if math.isfinite(bits) else bits:.1f}"
+    unit = 10.0 ** (math.floor(math.log10(bits)) - 2)
+    return f"{math.floor(bits / unit) * unit:.3g}"
 
 
 def _plain(a: np.ndarray | np.generic) -> np.ndarray | float | bool:

@@ -17,6 +17,7 @@ from .moments import Normal, ScaledChi2
 from .noncentral import ScaledNoncentralChi2
 from .pareto import GeneralizedPareto
 from .profile import Ridge
+from .rounding import Rounding
 from .tilting import TiltedEstimate, tilted_importance_sampling
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "LossDistance",
     "Normal",
     "Ridge",
+    "Rounding",
     "ScaledChi2",
     "ScaledNoncentralChi2",
     "TailIntegralError",

@@ -12,11 +12,22 @@ from scipy import special
 from torch import Tensor
 
 from .._arguments import ArrayLike, Values, as_float64, generator_of, whole
-from ._contour import TailIntegralError, Terms, approximate_quantile, log_integral
+from ._contour import (
+    TailIntegralError,
+    Terms,
+    approximate_quantile,
+    exponent_at,
+    find_saddle,
+    log_integral,
+)
 from ._double_double import two_sum
 from ._normal_scores import ScoreQuantile
 from ._saddlepoint import lugannani_rice
 from .law import Law
+from .rounding import Rounding
+
+# Of the integral itself, which is of order one, and of each number that is added to its exponent.
+_INTEGRAL_ERROR, _SUMMAND_ERROR = 1e-13, 4 * torch.finfo(torch.float64).eps
 
 
 class GeneralizedChi2(Law):
@@ -34,6 +45,8 @@ class GeneralizedChi2(Law):
         δ_i ≥ 0: the sum of the squared means of the k_i unit-variance normal variables.
     offset : float
         c, in units of the loss; no loss lies below it.
+    rounding : Rounding, optional
+        How far the parameters may be off, where they were computed; exact when not given.
 
     Raises
     ------
@@ -70,6 +83,8 @@ class GeneralizedChi2(Law):
         dof: ArrayLike,
         noncentrality: ArrayLike,
         offset: float = 0.0,
+        *,
+        rounding: Rounding | None = None,
     ) -> None:
         w, k, delta = _parameters(weights, dof, noncentrality)
         if not math.isfinite(offset):
@@ -77,6 +92,7 @@ class GeneralizedChi2(Law):
         self.offset = float(offset)
         self.lowest, self.device = self.offset, w.device
         self._terms = Terms.merge(w, k, delta)
+        self._rounding = rounding
 
     @property
     def weights(self) -> Tensor:
@@ -179,6 +195,35 @@ class GeneralizedChi2(Law):
         -408.5228, exactly -408.5228
         """
         return self._map(self._saddlepoint_logcdf, "x", x)
+
+    def log_errors(self, x: Tensor) -> Tensor:
+        """Error to expect in log P(L <= x), of the shape of x: of the integral and of `rounding`.
+
+        Infinite at and below an offset that is not certain.
+        """
+        flat = x.reshape(-1)
+        above = flat > self.offset
+        out = torch.zeros_like(flat)
+        if self._rounding is not None:
+            out[~above & (flat >= self._rounding.floor) & (flat > 0)] = math.inf
+        for part, upper in self._sides(flat, above):
+            x_hi, x_lo = self._above_offset(flat[part])
+            saddle = find_saddle(self._terms, x_hi, upper=upper)
+            _, _, moduli = exponent_at(self._terms, saddle.t, saddle.one_plus_u, x_hi, x_lo)
+            error = _INTEGRAL_ERROR + _SUMMAND_ERROR * moduli
+            if self._rounding is not None:
+                error = error + self._rounding.of_exponent(self._terms, saddle.t)
+            if upper:  # then the error is that of the other side, and log P = log(1 - exp(.))
+                log_p = log_integral(self._terms, x_hi, x_lo, upper=True)
+                error = error * torch.exp(log_p) / -torch.expm1(log_p)
+            out[part] = error
+        return out.reshape(x.shape)
+
+    def log_upper(self, x: Tensor) -> Tensor:
+        """An upper limit of log P(L <= x), of the shape of x, that holds whatever was rounded."""
+        if self._rounding is None:
+            return self._logcdf(x.reshape(-1)).reshape(x.shape)
+        return self._rounding.log_upper(self._terms, x.reshape(-1)).reshape(x.shape)
 
     def _saddlepoint_logcdf(self, x: Tensor) -> Tensor:
         return self._tail(x, upper=False, tail_of=lugannani_rice)

@@ -62,6 +62,14 @@ class Law(abc.ABC):
         """Confidence limits of log P(L <= x), of the shape of x, where the law knows them."""
         return None
 
+    def log_errors(self, x: Tensor) -> Tensor | None:
+        """Rounding error to expect in log P(L <= x), of the shape of x, where the law knows it."""
+        return None
+
+    def log_upper(self, x: Tensor) -> Tensor:
+        """An upper limit of log P(L <= x), whatever was rounded; where `log_errors` is known."""
+        return self._logcdf(x.reshape(-1)).reshape(x.shape)
+
     def logcdf(self, x: ArrayLike) -> Values:
         """Log of the probability that the loss is at most x, log P(L <= x)."""
         return self._map(self._logcdf, "x", x)

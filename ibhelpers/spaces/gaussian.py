@@ -184,8 +184,11 @@ class GaussianSpace:
                   = c + \sum_i w_i \chi^2_k(\delta_i), \qquad
                   w_i = \frac{\Lambda_i}{mk}, \quad \delta_i = \frac{\sum_j R_{ij}^2}{\Lambda_i}.
 
-        Directions in which hypotheses do not vary, to working precision (`Posterior.resolution`),
-        give the offset c, the smallest loss any hypothesis can reach.
+        Directions whose variance cannot be told from 0 (`Posterior.resolution`) give the offset c.
+        It is a limit of resolution: in these directions hypotheses may vary by less than float64
+        can tell, and reach smaller losses at a very large number of bits. `inductive_bias` then
+        says how many are certain. Where a test input is a training input and there is no noise,
+        nothing varies, and the bits are infinite.
 
         Raises
         ------
@@ -193,7 +196,7 @@ class GaussianSpace:
             If no direction varies, as when every test input is a training input; and as for
             `posterior`.
         """
-        return self.spectrum(task).loss_law(self._tensor(task.y_test))
+        return self.spectrum(task).loss_law(self._tensor(task.y_test), self._floor(task))
 
     def learning_curve(self, task: Task, sizes: Iterable[Integral]) -> dict[int, GeneralizedChi2]:
         """The exact laws of the test loss after the first few training examples, and after more.
@@ -237,7 +240,7 @@ class GaussianSpace:
         part = _first(task, increasing[-1])
         posteriors = self._posteriors(part, self._condition(part, keep=True), increasing)
         laws = {
-            size: Spectrum.of(posterior).loss_law(y_test)
+            size: Spectrum.of(posterior).loss_law(y_test, self._floor(_first(task, size)))
             for size, posterior in zip(increasing, posteriors, strict=True)
         }
         return {size: laws[size] for size in sizes}
@@ -340,6 +343,10 @@ class GaussianSpace:
                 yield outputs[: n - start]
                 bar.update(rows * k * m**2)
 
+    def _floor(self, task: Task) -> float:
+        """The loss that remains at test inputs that are training inputs, all fitted exactly."""
+        return _loss_at_known_inputs(task) if self.noise == 0 else 0.0
+
     def _posteriors(
         self, task: Task, conditioning: Conditioning, sizes: list[int]
     ) -> Iterator[Posterior]:
@@ -358,6 +365,7 @@ class GaussianSpace:
                 condition=conditioning.condition(size),
                 resolution=max(EPS * (size + task.n_test) * prior_variance, variance_error),
                 mean_error=mean_error,
+                covariance_error=EPS * prior_variance + variance_error / task.n_test**0.5,
             )
             if not conditioning.jitter:  # which has been told already
                 warn_of_rounding(posterior, f"{self.kernel!r}")
@@ -430,6 +438,14 @@ def _first(task: Task, n: int) -> Task:
     """The task with the first n of its training examples."""
     labels = None if task.labels_train is None else task.labels_train[:n]
     return replace(task, X_train=task.X_train[:n], y_train=task.y_train[:n], labels_train=labels)
+
+
+def _loss_at_known_inputs(task: Task) -> float:
+    """The part of the loss at test inputs that are training inputs, if their targets are fitted."""
+    rows = {x.tobytes(): row for row, x in enumerate(task.X_train + 0.0)}  # no -0.0, as below
+    known = [(i, rows.get(x.tobytes())) for i, x in enumerate(task.X_test + 0.0)]
+    errors = [task.y_train[row] - task.y_test[i] for i, row in known if row is not None]
+    return float(np.square(errors).sum()) / task.y_test.size * (1 - 1e-12)  # rounded down
 
 
 def _refuse_contradictions(task: Task) -> None:

@@ -114,6 +114,7 @@ class InfiniteNetworkSpace(GaussianSpace):
                 EPS * (len(X) + len(X_test)) * float(prior.diagonal().max()), variance_error
             ),
             mean_error=mean_error,
+            covariance_error=EPS * float(prior.diagonal().max()) + variance_error / len(A) ** 0.5,
         )
         warn_of_rounding(posterior, f"{self.kernel!r}")
         return posterior

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from .._progress import progress_bar
 from .._warnings import warn
-from ..laws.generalized_chi2 import GeneralizedChi2
+from ..laws import GeneralizedChi2, Rounding
 
 EPS, _TINY = torch.finfo(torch.float64).eps, torch.finfo(torch.float64).tiny
 _DOUBT = 1e-4  # a relative rounding error that is told
@@ -30,12 +31,11 @@ class Posterior:
         What was added to the diagonal of the training covariance beyond the noise variance; 0
         unless the matrix was singular to working precision.
     condition : float
-        Lower bound of that matrix's condition number: the squared ratio of the largest to the
-        smallest pivot.
+        Lower bound of that matrix's condition number, and an estimate of it.
     resolution : float
         Variances below this cannot be told from rounding errors.
-    mean_error : float
-        Rounding error to be expected in an entry of the mean.
+    mean_error, covariance_error : float
+        Rounding errors to be expected in an entry of the mean, and of the covariance.
     """
 
     mean: Float64[Tensor, "m k"]
@@ -44,6 +44,7 @@ class Posterior:
     condition: float
     resolution: float
     mean_error: float
+    covariance_error: float
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,16 @@ class Spectrum:
         Λ, increasing.
     directions : Tensor, shape (m, m)
         U, one direction a column.
-    resolution : float
-        Variances below this cannot be told from rounding errors.
+    resolution, mean_error, covariance_error : float
+        As of the `Posterior`.
     """
 
     mean: Float64[Tensor, "m k"]
     variance: Float64[Tensor, " m"]
     directions: Float64[Tensor, "m m"]
     resolution: float
+    mean_error: float
+    covariance_error: float
 
     @classmethod
     def of(cls, posterior: Posterior) -> Spectrum:
@@ -77,10 +80,22 @@ class Spectrum:
         directions = posterior.covariance.T
         with progress_bar(f"diagonalising {m:,} x {m:,}", 10 * m**3):
             torch.linalg.eigh(directions, out=(variance, directions))
-        return cls(posterior.mean, variance, directions, posterior.resolution)
+        # Diagonalising is exact for a covariance as near to this one as rounding allows.
+        diagonalising = EPS * float(variance[-1])
+        return cls(
+            posterior.mean,
+            variance,
+            directions,
+            posterior.resolution,
+            posterior.mean_error,
+            math.hypot(posterior.covariance_error, diagonalising),
+        )
 
-    def loss_law(self, y_test: Float64[Tensor, "m k"]) -> GeneralizedChi2:
-        """The law of the mean squared error; the formula is at `GaussianSpace.loss_law`."""
+    def loss_law(self, y_test: Float64[Tensor, "m k"], floor: float = 0.0) -> GeneralizedChi2:
+        """The law of the mean squared error; the formula is at `GaussianSpace.loss_law`.
+
+        No loss is below ``floor``, as the caller knows from elsewhere.
+        """
         m, k = y_test.shape
         squares = (self.directions.T @ (self.mean - y_test)).square().sum(1)
         free = self.variance > self.resolution
@@ -94,6 +109,14 @@ class Spectrum:
             dof=float(k),
             noncentrality=squares[free] / self.variance[free],
             offset=float(squares[~free].sum()) / (m * k),
+            rounding=Rounding(
+                weight=self.covariance_error / (m * k),
+                root=self.mean_error / (m * k) ** 0.5,
+                dof=float(k),
+                weights_left_out=self.variance[~free].abs() / (m * k),
+                squares_left_out=squares[~free] / (m * k),
+                floor=floor,
+            ),
         )
 
 
@@ -104,7 +127,8 @@ def rounding_errors(
 
     What is computed is exact for a training covariance K + δK with entries of δK of the order of
     ε times the largest variance, ε being float64's. With A = K_*n K⁻¹, the weights of the training
-    targets, and α = K⁻¹ Y, that moves the mean by A δK α and the covariance by A δK Aᵀ.
+    targets, and α = K⁻¹ Y, that moves the mean by A δK α and the covariance by A δK Aᵀ. Errors of
+    the same size in the entries of K_*n move the mean by δK_*n α.
 
     Parameters
     ----------
@@ -118,14 +142,16 @@ def rounding_errors(
         m, the number of rows of A.
     """
     unit = EPS * variance
-    return unit * (A_squared / n_test * alpha_squared) ** 0.5, unit * A_squared
+    return unit * ((1 + A_squared / n_test) * alpha_squared) ** 0.5, unit * A_squared
 
 
 def warn_of_rounding(posterior: Posterior, kernel: str) -> None:
     """Say so if fewer than four digits of the mean, or of the largest variance, are certain."""
-    scale = float(posterior.mean.square().mean().sqrt())
+    variances = posterior.covariance.diagonal()
+    # Of the outputs of hypotheses: where the mean is nearly 0, few of its digits matter.
+    scale = float(posterior.mean.square().mean() + variances.mean().clamp(min=0)) ** 0.5
     mean = posterior.mean_error / max(scale, _TINY)
-    variance = posterior.resolution / max(float(posterior.covariance.diagonal().max()), _TINY)
+    variance = posterior.resolution / max(float(variances.max()), _TINY)
     # Where no variance is certain, no hypothesis differs from the mean, and there is no law.
     if mean > _DOUBT or _DOUBT < variance < 1:
         warn(

@@ -1,0 +1,98 @@
+r"""How far rounding errors of a law's parameters reach into its probabilities.
+
+The law of a Gaussian hypothesis space comes from a mean and a covariance that were computed in
+floating point. With W the covariance and r the residuals, both in units of the loss, and
+:math:`G = (I + 2tW)^{-1}`, the exponent K(t) of `_contour` is
+
+.. math:: K(t) = -\tfrac k2 \log\det(I + 2tW) - t \sum_o r_o^T G r_o,
+
+so that errors δW and δr, symmetric and of no particular direction, move it to first order by
+
+.. math:: \operatorname{tr} A\, \delta W - 2t \sum_o r_o^T G\, \delta r_o, \qquad
+          A = -kt\,G + 2t^2 \sum_o G r_o r_o^T G .
+
+At the saddle of x this is what log P(L <= x) moves by. What is needed of W and r are the weights
+and noncentralities of the law, and what went into its offset.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ._contour import Terms
+
+_DEVIATIONS = 5.0  # standard deviations of what rounding errors add up to
+_POINTS = 600  # of the search for the best bound
+
+
+@dataclass(frozen=True, eq=False)
+class Rounding:
+    """Rounding errors to expect in what a generalized chi-squared law was made of.
+
+    Attributes
+    ----------
+    weight : float
+        Standard deviation of the error of an entry of the covariance, in units of the weights.
+    root : float
+        That of an entry of the residuals, in units of the square root of the loss.
+    dof : float
+        Degrees of freedom of each direction.
+    weights_left_out, squares_left_out : Tensor, shape (L,)
+        Of each direction that went into the offset: a weight that cannot be told from 0 (its
+        modulus), and its part of the offset.
+    floor : float
+        At least 0: no loss is smaller than this, however the rounding went.
+    """
+
+    weight: float
+    root: float
+    dof: float
+    weights_left_out: Tensor
+    squares_left_out: Tensor
+    floor: float = 0.0
+
+    def of_exponent(self, terms: Terms, t: Tensor) -> Tensor:
+        """The error to expect in K(t) at every t, (X,); t may be negative."""
+        g = 1 / (1 + 2 * terms.w * t[:, None])
+        left_out, size = self.weights_left_out, t.abs()
+        traces = (self.dof * ((terms.k * g**2).sum(-1) + self.dof * len(left_out))).sqrt()
+        squares = (terms.delta * terms.w * g**2).sum(-1) + self.squares_left_out.sum()
+        at_random = self.weight * (size * traces + 2 * t**2 * squares)
+        at_random = at_random + self.root * 2 * size * squares.sqrt()
+        by_leaving_out = size * self.dof * left_out.sum()
+        by_leaving_out = by_leaving_out + 2 * t**2 * (left_out * self.squares_left_out).sum()
+        return _DEVIATIONS * at_random + by_leaving_out
+
+    def log_upper(self, terms: Terms, x: Tensor) -> Tensor:
+        r"""An upper limit of log P(L <= x), from Chernoff's bound, however large the errors are.
+
+        For every t > 0, log P(L <= x) is at most t x + K(t). Of all covariances and residuals as
+        near as they must be, none has a larger K(t) than
+
+        .. math:: -\tfrac12 \sum_i k_i \log(1 + 2t (w_i - \omega)_+) - t (s - \rho)_+^2, \qquad
+                  s^2 = \sum_i \frac{\delta_i w_i}{1 + 2t(w_i + \omega)},
+
+        where the second sum is over the directions left out, too, with their squares for δw.
+        """
+        directions = float(terms.k.sum()) / self.dof + len(self.weights_left_out)
+        omega = _DEVIATIONS * self.weight * directions**0.5
+        rho = _DEVIATIONS * self.root * (directions * self.dof) ** 0.5
+        w = torch.cat([self.weights_left_out, terms.w])
+        squares = torch.cat([self.squares_left_out, terms.delta * terms.w])
+        t = self._points(float(terms.w[-1]), omega).to(x.device)
+        volume = terms.k / 2 * torch.log1p(2 * t[:, None] * (terms.w - omega).clamp(min=0))
+        s = (squares / (1 + 2 * t[:, None] * (w + omega))).sum(-1).sqrt()
+        most = -volume.sum(-1) - t * (s - rho).clamp(min=0) ** 2
+        upper = (x[:, None] * t + most).amin(-1).clamp(max=0.0)
+        return torch.where((x < self.floor) | (x <= 0), -torch.inf, upper)
+
+    @staticmethod
+    def _points(largest: float, omega: float) -> Tensor:
+        """Values of t at which to look for the best bound."""
+        smallest = max(min(omega, largest), 1e-300 * largest, 1e-300)
+        start, end = math.log(1e-3 / largest), math.log(1e6 / smallest)
+        return torch.linspace(start, end, _POINTS, dtype=torch.float64).exp()
