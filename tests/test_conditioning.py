@@ -1,6 +1,8 @@
 """Conditioning in blocks and in place: against dense linear algebra, and what it costs."""
 
+import copy
 import gc
+import pickle
 import subprocess
 import sys
 import weakref
@@ -207,10 +209,35 @@ def test_a_space_does_not_change(space):
 def test_nothing_is_kept_of_what_nobody_asks_about(space):
     task = a_task()
     space.loss_law(task)
-    kept = weakref.ref(gaussian._SPECTRA[space][task])
+    kept = weakref.ref(space.spectrum(task))
     del task
     gc.collect()
     assert kept() is None
+
+
+def test_a_function_of_the_readers_is_asked_anew():
+    """It may read what changes: a global variable, a file, an attribute."""
+    scale = [1.0]
+    own = FunctionKernel(lambda A, B: scale[0] * torch.exp(-torch.cdist(A, B)))
+    task = a_task()
+    for kernel in (own, 2.0 * own, own + ib.kernels.RBF(1.0)):
+        space = ib.GaussianSpace(kernel, noise=0.1)
+        scale[0] = 1.0
+        before = space.loss_law(task).mean()
+        scale[0] = 4.0
+        assert space.loss_law(task).mean() != before
+        anew = ib.GaussianSpace(kernel, noise=0.1).loss_law(task).mean()
+        assert space.loss_law(task).mean() == anew
+    known = ib.GaussianSpace(2.0 * ib.kernels.RBF(1.0))
+    assert known.spectrum(task) is known.spectrum(task)
+
+
+def test_a_space_is_copied_without_what_it_keeps(space):
+    task = a_task()
+    space.loss_law(task)
+    for copied in (copy.deepcopy(space), pickle.loads(pickle.dumps(space))):
+        assert repr(copied) == repr(space)
+        assert copied.loss_law(task).mean() == space.loss_law(task).mean()
 
 
 # --- memory -------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ COLUMNS = [
     "kernel",
     "target_error",
     "bits",
+    "digits",
+    "at_least",
     "log_marginal_likelihood",
     "leave_one_out_error",
     "test_error",

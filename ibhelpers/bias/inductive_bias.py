@@ -158,7 +158,7 @@ def _rounded(
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(error == 0, 0.0, np.where(np.isinf(error), 1.0, error / -log_p))
         digits = np.clip(-np.log10(share), 0.0, _MOST_DIGITS)
-    bits, none_left = _bits(log_p), digits < _FIRST_DIGIT
+    bits, none_left = _bits(log_p), np.asarray(digits < _FIRST_DIGIT)
     if none_left.any():
         bits = np.where(none_left, _bits(law.log_upper(x).cpu()), bits)
     return InductiveBias(

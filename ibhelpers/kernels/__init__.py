@@ -9,7 +9,7 @@ any function.
 
 from .arc_cosine import ArcCosine
 from .dot_product import Linear, Polynomial
-from .function import FunctionKernel
+from .function import FunctionKernel, is_fixed
 from .infinite_network import NNGP, NTK
 from .kernel import Kernel, Product, Scaled, Sum
 from .stationary import RBF, Laplace, Matern, RationalQuadratic
@@ -29,4 +29,5 @@ __all__ = [
     "RationalQuadratic",
     "Scaled",
     "Sum",
+    "is_fixed",
 ]

@@ -74,3 +74,16 @@ class FunctionKernel(Kernel):
     def __repr__(self) -> str:
         """Return the name of the function."""
         return f"FunctionKernel({getattr(self.function, '__name__', self.function)})"
+
+
+def is_fixed(kernel: Kernel) -> bool:
+    """Whether a kernel always gives the same values: kernels do, functions may read what changes.
+
+    Examples
+    --------
+    >>> from ibhelpers.kernels import RBF
+    >>> is_fixed(2.0 * RBF(1.0)), is_fixed(2.0 * FunctionKernel(lambda A, B: A @ B.T))
+    (True, False)
+    """
+    parts = (part for part in vars(kernel).values() if isinstance(part, Kernel))
+    return not isinstance(kernel, FunctionKernel) and all(map(is_fixed, parts))

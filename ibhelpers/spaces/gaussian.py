@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from numbers import Integral
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,8 +18,8 @@ from .._arguments import available_device, non_negative, whole
 from .._memory import free_memory, in_words
 from .._progress import progress_bar
 from .._warnings import warn
-from ..kernels import FunctionKernel, Kernel
-from ..laws.generalized_chi2 import GeneralizedChi2
+from ..kernels import FunctionKernel, Kernel, is_fixed
+from ..laws import GeneralizedChi2
 from ..tasks import Task
 from . import _evidence as evidence
 from ._conditioning import (
@@ -32,9 +33,6 @@ from .loss import Loss, loss_function
 from .posterior import EPS, Posterior, Spectrum, warn_of_rounding
 
 _BLOCK = 2**22  # numbers drawn at a time
-
-# Of each space, the spectrum for the task that it was last asked about, while both live.
-_SPECTRA: WeakKeyDictionary[GaussianSpace, WeakKeyDictionary[Task, Spectrum]] = WeakKeyDictionary()
 
 
 class GaussianSpace:
@@ -67,7 +65,8 @@ class GaussianSpace:
     Everything is float64. The training covariance is held once, and so is the test covariance,
     but while it is diagonalised; `memory_needed` says how much that is. A space does not change,
     and it keeps m² numbers of the task it was asked about last, so that the next question about
-    the same task, for its law or for samples, does not condition again.
+    the same task, for its law or for samples, does not condition again. (Not where the kernel is a
+    function of the reader's own, which may read something that changes.)
 
     Source: C. E. Rasmussen and C. K. I. Williams, Gaussian Processes for
     Machine Learning, MIT Press 2006, section 2.2 and algorithm 2.1.
@@ -96,6 +95,15 @@ class GaussianSpace:
         self._kernel = kernel if isinstance(kernel, Kernel) else FunctionKernel(kernel)
         self._noise = non_negative("noise", noise)
         self._device = available_device(device)
+        self._known: WeakKeyDictionary[Task, Spectrum] = WeakKeyDictionary()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy is made of: not what is known already."""
+        return {name: value for name, value in vars(self).items() if name != "_known"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin with nothing known."""
+        vars(self).update(state, _known=WeakKeyDictionary())
 
     @property
     def kernel(self) -> Kernel:
@@ -154,7 +162,8 @@ class GaussianSpace:
     def spectrum(self, task: Task) -> Spectrum:
         """Mean and covariance of the outputs, in directions in which they are independent.
 
-        Kept for the next question about the same task.
+        Kept for the next question about the same task, unless the kernel is made of a function of
+        the reader's own, which may read something that changes in the meantime.
 
         Raises
         ------
@@ -169,11 +178,13 @@ class GaussianSpace:
         >>> spectrum.mean.shape, spectrum.directions.shape
         (torch.Size([100, 10]), torch.Size([100, 100]))
         """
-        known = _SPECTRA.setdefault(self, WeakKeyDictionary())
-        if task not in known:
-            known.clear()
-            known[task] = Spectrum.of(self.posterior(task))
-        return known[task]
+        spectrum = self._known.get(task)
+        if spectrum is None:
+            self._known.clear()
+            spectrum = Spectrum.of(self.posterior(task))
+            if is_fixed(self.kernel):
+                self._known[task] = spectrum
+        return spectrum
 
     def loss_law(self, task: Task) -> GeneralizedChi2:
         r"""The exact law of the mean squared error on the test set.

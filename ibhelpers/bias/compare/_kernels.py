@@ -51,7 +51,8 @@ def kernels(
     -------
     pandas.DataFrame
         One row for each kernel and target, in the order given. Columns: ``kernel``;
-        ``target_error``; ``bits``; ``log_marginal_likelihood`` in nats; ``leave_one_out_error`` on
+        ``target_error``; ``bits``, their ``digits`` and whether they are ``at_least`` so many, as
+        of `InductiveBias`; ``log_marginal_likelihood`` in nats; ``leave_one_out_error`` on
         the training set and ``test_error`` of the posterior mean, both mean squared errors;
         ``jitter`` and ``condition`` as of `GaussianSpace.posterior`.
 
@@ -98,8 +99,11 @@ def _facts(space: GaussianSpace, task: Task, targets: np.ndarray) -> dict[str, A
     conditioning = space._condition(task, keep=True)
     (posterior,) = space._posteriors(task, conditioning, [task.n_train])
     law = Spectrum.of(posterior).loss_law(y_test)
+    bias = inductive_bias(law, targets)
     return {
-        "bits": inductive_bias(law, targets).bits,
+        "bits": bias.bits,
+        "digits": bias.digits,
+        "at_least": bias.at_least,
         "log_marginal_likelihood": log_marginal_likelihood(conditioning.factor, y_train),
         "leave_one_out_error": leave_one_out(conditioning.factor, y_train).mse,
         "test_error": float((posterior.mean - y_test).square().mean()),
