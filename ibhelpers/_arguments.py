@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ._arrays import real
+
 ArrayLike: TypeAlias = Any  # a number, a sequence, an array or a tensor; `as_float64` checks it
 Values: TypeAlias = float | np.ndarray | Tensor
 
@@ -48,15 +50,38 @@ def whole(name: str, value: Any, *, at_least: int, at_most: int | None = None) -
     return int(value)
 
 
+def seed_of(seed: Any) -> int:
+    """Return a seed as an int, or raise a ValueError unless it is one; of any size."""
+    return whole("seed", seed, at_least=0)
+
+
 def generator_of(seed: Any) -> np.random.Generator:
-    """Return the generator of a seed, or raise a ValueError unless it is one."""
-    return np.random.default_rng(whole("seed", seed, at_least=0))
+    """Return NumPy's generator of a seed, or raise a ValueError unless it is one."""
+    return np.random.default_rng(seed_of(seed))
+
+
+def torch_generator_of(seed: Any, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return torch's generator of a seed, or raise a ValueError unless it is one."""
+    return torch.Generator(device).manual_seed(seed_of_bits(64, seed))
+
+
+def seed_of_bits(bits: int, seed: Any) -> int:
+    """Return a seed for a library that takes 32 or 64 bits, or raise a ValueError.
+
+    Seeds that fit are taken as they are; of larger ones, such as ``secrets.randbits(128)``,
+    NumPy's SeedSequence makes so many bits, to which every bit of the seed matters.
+    """
+    seed = seed_of(seed)
+    if seed < 2**bits:
+        return seed
+    kind = {32: np.uint32, 64: np.uint64}[bits]
+    return int(np.random.SeedSequence(seed).generate_state(1, kind)[0])
 
 
 def one_of(name: str, value: Any, known: Iterable[str]) -> str:
     """Return a known name, or list the known ones and suggest the nearest."""
     known = sorted(known)
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         near = difflib.get_close_matches(str(value), known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"{name}: found {value!r}; known are {', '.join(known)}.{hint}")
@@ -65,12 +90,15 @@ def one_of(name: str, value: Any, known: Iterable[str]) -> str:
 
 def number(name: str, value: Any) -> float:
     """Return a number, or an array or tensor of one number, as a float."""
-    if isinstance(value, (bool, str)):
-        raise ValueError(f"{name}: found {value!r}; give one number.")
+    if type(value) is float:
+        return value
     try:
-        return float(value)
-    except (TypeError, ValueError, RuntimeError, OverflowError):  # torch raises RuntimeErrors
-        raise ValueError(f"{name}: found {value!r}; give one number.") from None
+        array = as_array(name, None if isinstance(value, (bool, np.bool_)) else value)
+    except ValueError:
+        array = np.empty(0)
+    if array.size != 1:
+        raise ValueError(f"{name}: found {value!r}; give one number.")
+    return float(array.item())
 
 
 def available_device(device: Any) -> torch.device:
@@ -97,14 +125,13 @@ def probability(name: str, value: Any) -> float:
 
 def as_array(name: str, x: ArrayLike) -> np.ndarray:
     """Real numbers of any kind as a float64 array."""
-    return as_float64(name, x).detach().cpu().numpy()
+    return as_float64(name, x).cpu().numpy()
 
 
 def as_float64(name: str, x: ArrayLike) -> Tensor:
     """Real numbers of any kind as a float64 tensor; a tensor stays on its device."""
-    if isinstance(x, Tensor) and not x.is_complex():
-        return x.to(torch.float64)
-    array = np.asarray(x)
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{name}: found data of type {array.dtype}; give real numbers.")
-    return torch.from_numpy(np.array(array, dtype=np.float64))
+    found = real(name, x)
+    if isinstance(found, Tensor):
+        return found.to(torch.float64)
+    with np.errstate(over="ignore"):  # of more precise numbers; infinity is the caller's to judge
+        return torch.from_numpy(np.array(found, dtype=np.float64))

@@ -2,11 +2,24 @@
 
 import math
 import re
+from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
-from ibhelpers._arguments import available_device, non_negative, one_of, positive, whole
+from ibhelpers._arguments import (
+    available_device,
+    generator_of,
+    non_negative,
+    number,
+    one_of,
+    positive,
+    seed_of_bits,
+    torch_generator_of,
+    whole,
+)
 
 
 def test_what_passes():
@@ -27,6 +40,53 @@ def test_not_a_whole_from_1_to_3(found):
 def test_not_a_positive_quantity(found):
     with pytest.raises(ValueError, match="dt: found "):
         positive("dt", found)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [2, 2.0, np.int8(2), np.array([2.0]), np.longdouble(2), torch.tensor([[2]]), Fraction(4, 2)],
+    ids=repr,
+)
+def test_one_number(given):
+    assert number("x", given) == 2.0 and type(number("x", given)) is float
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("2", True, np.True_, None, 2j, np.complex128(2 + 1j), [1, 2], np.ma.masked, pd.NA),
+        *(10**400, np.timedelta64(2, "s"), np.ma.array([2.0], mask=[True]), {2.0}, iter([2.0])),
+    ],
+    ids=repr,
+)
+def test_not_one_number(given):
+    with pytest.raises(ValueError, match=r"(?s)x: found .*; give one number"):
+        number("x", given)
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**63, 2**64 - 1, np.uint64(2**64 - 1)])
+def test_seeds_of_64_bits_are_what_torch_takes(seed):
+    expected = torch.rand(3, generator=torch.Generator().manual_seed(int(seed)))
+    assert torch.equal(torch.rand(3, generator=torch_generator_of(seed)), expected)
+
+
+def test_larger_seeds_mean_something_everywhere():
+    """Every bit of them matters, to NumPy and to torch, and for libraries of 32 bits."""
+    seeds = [2**64, 2**64 + 1, 2**128, 2**128 + 2**64, 3**200, 3**200 + 1]
+    for draw in (
+        lambda seed: torch.rand((), generator=torch_generator_of(seed)).item(),
+        lambda seed: generator_of(seed).random(),
+        lambda seed: seed_of_bits(32, seed),
+    ):
+        assert [draw(seed) for seed in seeds] == [draw(seed) for seed in seeds]
+        assert len({draw(seed) for seed in seeds}) == len(seeds)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.0, "1", None, True, [1]])
+def test_no_seed(seed):
+    for make in (generator_of, torch_generator_of, lambda seed: seed_of_bits(32, seed)):
+        with pytest.raises(ValueError, match=r"seed: found .*give a whole number of at least 0"):
+            make(seed)
 
 
 def test_an_unknown_name():

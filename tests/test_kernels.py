@@ -473,8 +473,8 @@ def test_bad_inputs(kernel):
         (np.where(A == A[3, 0], np.inf, A), "A: found NaN or infinity in row 3"),
         (A[0], r"A: found shape \(5,\); give a matrix"),
         (A[:0], r"A: found shape \(0, 5\); give a matrix"),
-        (A + 0j, "A: found an array of complex128; give real numbers"),
-        (np.array([["one"]]), "A: found an array of <U3; give real numbers"),
+        (A + 0j, "A: found data of type complex128; give real numbers"),
+        (np.array([["one"]]), "A: found data of type <U3; give real numbers"),
     ]:
         with pytest.raises(ValueError, match=message):
             kernel(bad)

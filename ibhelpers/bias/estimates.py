@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float
 from scipy import stats
 
-from .._arguments import ArrayLike, as_array, whole
+from .._arguments import ArrayLike, as_array, seed_of, whole
 from ..laws import Empirical, GeneralizedPareto, Normal, ScaledChi2, ScaledNoncentralChi2
 from ..laws.asymptotic import asymptotic_interval
 from ..laws.empirical import certified_bits
@@ -97,7 +97,7 @@ def estimate_bias(
             f"target_error: found {targets.max():g}, and the losses have the mean {x.mean():g}; "
             "only the lower tail is estimated, so give smaller targets."
         )
-    n_boot, seed = whole("n_boot", n_boot, at_least=0), whole("seed", seed, at_least=0)
+    n_boot, seed = whole("n_boot", n_boot, at_least=0), seed_of(seed)
     if not tails:
         raise ValueError("tails: found none; give at least one kind of law.")
     tables = [_rows(kind, x, targets, n_boot, seed) for kind in tails]

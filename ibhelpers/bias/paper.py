@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._arguments import ArrayLike, Values, number
+from .._arguments import ArrayLike, Values, as_array, number
 from ..laws import GeneralizedChi2, ScaledNoncentralChi2, checked_losses
 
 __all__ = ["ErrorDecomposition", "error_decomposition", "released_code_nats", "released_fit"]
@@ -101,7 +101,7 @@ def released_code_nats(fitted: ScaledNoncentralChi2, target_error: ArrayLike) ->
             f"fitted: found {type(fitted).__name__}; give a ScaledNoncentralChi2, such as "
             "released_fit(losses)."
         )
-    x = np.asarray(target_error, dtype=np.float64) / fitted.scale
+    x = as_array("target_error", target_error) / fitted.scale
     if not (x >= 0).all():
         raise ValueError(f"target_error: found {target_error!r}; give values of at least 0.")
     with np.errstate(divide="ignore"):

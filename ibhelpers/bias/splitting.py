@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .._arguments import number, positive, whole
+from .._arguments import number, positive, torch_generator_of, whole
 from ..laws.empirical import certified_bits
 from ..spaces.gaussian import GaussianSpace, Loss, loss_function
 from ..tasks import Task
@@ -122,12 +122,11 @@ def rare_event_bias(
     ... )
     9.9 bits at target error 0.2 (between 9.2 and 10.6)
     """
-    seed = whole("seed", seed, at_least=0)
     particles, moves = whole("particles", particles, at_least=2), whole("moves", moves, at_least=1)
     limit = 1e5 if max_bits is None else positive("max_bits", max_bits)
     target = _checked_target(target_error, loss)
     hypotheses = _Hypotheses.of(space, task, loss, dtype, batch)
-    generator = torch.Generator(space.device).manual_seed(seed)
+    generator = torch_generator_of(seed, space.device)
     population = _Population.draw(hypotheses, particles, generator)
     record = _Record(particles)
     with tqdm(desc="splitting", unit=" levels", disable=not progress, leave=False) as bar:

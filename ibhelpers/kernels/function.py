@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from .._arguments import as_float64
 from .kernel import Kernel
 
 _ROWS = 256  # of the small matrices whose diagonals are the kernel's diagonal
@@ -45,17 +46,18 @@ class FunctionKernel(Kernel):
     def _tile(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
         found = self.function(A, B)
         try:
-            values = torch.as_tensor(found, dtype=torch.float64, device=A.device)
-        except (TypeError, ValueError, RuntimeError):
+            values = as_float64("its values", found).to(A.device)
+        except ValueError as error:
             raise ValueError(
-                f"kernel: {self} returned {type(found).__name__}; it must return real numbers."
+                f"kernel: {self} returned {type(found).__name__}; it must return real numbers "
+                f"({error})"
             ) from None
         if values.shape != (len(A), len(B)):
             raise ValueError(
                 f"kernel: {self} returned shape {tuple(values.shape)} for {len(A)} and {len(B)} "
                 f"inputs; it must return one number for each pair, ({len(A)}, {len(B)})."
             )
-        return values.detach().clone()  # ours to write to, whatever the function keeps
+        return values.clone()  # ours to write to, whatever the function keeps
 
     def _diagonal(self, A: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
         diagonals = []

@@ -7,9 +7,12 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from .._arguments import ArrayLike
+from .._arrays import real
+
 
 def as_inputs(
-    name: str, X: Tensor | np.ndarray, *, like: Float64[Tensor, "n d"] | None = None
+    name: str, X: ArrayLike, *, like: Float64[Tensor, "n d"] | None = None
 ) -> Float64[Tensor, "m d"]:
     """Return X as a finite float64 matrix, one row an input.
 
@@ -17,8 +20,8 @@ def as_inputs(
     ----------
     name : str
         What to call X in an error.
-    X : tensor or array, shape (m, d)
-        A tensor stays on its device; an array goes to the device of ``like``.
+    X : tensor or array_like, shape (m, d)
+        A tensor stays on its device; anything else goes to the device of ``like``.
     like : tensor, shape (n, d), optional
         Inputs that X must match in width and device.
 
@@ -28,16 +31,11 @@ def as_inputs(
         If X is not a matrix of finite numbers, or does not match ``like``.
     """
     device = None if like is None else like.device
-    if isinstance(X, Tensor):
-        X = X.detach()
-    else:
-        X = np.asarray(X)
-        if X.dtype.kind not in "fiub":
-            raise ValueError(f"{name}: found an array of {X.dtype}; give real numbers.")
-        # A tensor shares memory with an array only when the array may be written to.
-        X = torch.from_numpy(np.require(X, np.float64, ["C", "W"])).to(device or "cpu")
-    if X.is_complex():
-        raise ValueError(f"{name}: found a tensor of {X.dtype}; give real numbers.")
+    X = real(name, X)
+    if not isinstance(X, Tensor):
+        with np.errstate(over="ignore"):  # numbers too large for float64 are refused as infinite
+            # A tensor shares memory with an array only when the array may be written to.
+            X = torch.from_numpy(np.require(X, np.float64, ["C", "W"])).to(device or "cpu")
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(
             f"{name}: found shape {tuple(X.shape)}; give a matrix (n, d) of n inputs of width d, "

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Real
 
-import numpy as np
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from .._arguments import positive
+from .._arguments import ArrayLike, positive
 from .inputs import as_inputs
 
 # Rows and columns of one tile. What a kernel needs besides its result is a few tiles (8 MB each
@@ -42,8 +41,8 @@ class Kernel(ABC):
 
     def __call__(
         self,
-        A: Tensor | np.ndarray,
-        B: Tensor | np.ndarray | None = None,
+        A: ArrayLike,
+        B: ArrayLike | None = None,
         *,
         out: Tensor | None = None,
     ) -> Float64[Tensor, "n m"]:
@@ -51,9 +50,9 @@ class Kernel(ABC):
 
         Parameters
         ----------
-        A, B : tensors or arrays, shapes (n, d) and (m, d)
-            Inputs. Without B, or with B equal to A, the matrix is symmetric to the last bit and
-            its diagonal is ``kernel.diagonal(A)``; this costs half.
+        A, B : tensors or array_like, shapes (n, d) and (m, d)
+            Inputs; a tensor stays on its device. Without B, or with B equal to A, the matrix is
+            symmetric to the last bit and its diagonal is ``kernel.diagonal(A)``; this costs half.
         out : float64 tensor, shape (n, m), optional
             Where to write, on A's device. It may be a view, such as a block of a larger matrix.
             The result is then held once, and little more than one tile is allocated.
@@ -76,7 +75,7 @@ class Kernel(ABC):
             self._fill(A, B, out)
         return out
 
-    def diagonal(self, A: Tensor | np.ndarray) -> Float64[Tensor, " n"]:
+    def diagonal(self, A: ArrayLike) -> Float64[Tensor, " n"]:
         """Return κ(a, a) over the n rows of A without forming the matrix.
 
         Raises

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from .._arguments import positive, whole
+from .._arguments import ArrayLike, positive, whole
 from .distances import absolute_distances, squared_distances
 from .inputs import as_inputs
 from .kernel import Kernel
@@ -98,12 +98,12 @@ class RBF(Stationary):
         return squared_distances(A, B, self._unit(A)).mul_(-0.5).exp_()
 
     @classmethod
-    def from_median(cls, X: Tensor | np.ndarray, *, max_rows: Integral = 2000) -> RBF:
+    def from_median(cls, X: ArrayLike, *, max_rows: Integral = 2000) -> RBF:
         """Return the kernel whose lengthscale is the median distance between two rows of X.
 
         Parameters
         ----------
-        X : tensor or array, shape (n, d)
+        X : tensor or array_like, shape (n, d)
             Inputs, at least two.
         max_rows : int
             Larger sets are thinned to so many rows, evenly spaced.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._arguments import ArrayLike, positive
+from .._arguments import ArrayLike, as_array, positive
 from .law import Law
 
 
@@ -74,7 +74,7 @@ def distance(losses: ArrayLike, reference: Law | ArrayLike) -> LossDistance:
 
 
 def _sample(name: str, values: ArrayLike) -> np.ndarray:
-    x = np.asarray(values, dtype=np.float64)
+    x = as_array(name, values)
     if x.ndim != 1 or len(x) < 2 or not np.isfinite(x).all():
         bad = int((~np.isfinite(x)).sum())
         raise ValueError(

@@ -136,4 +136,4 @@ class Law(abc.ABC):
         out = function(values.reshape(-1)).reshape(values.shape)
         if isinstance(x, Tensor):
             return out
-        return float(out) if np.ndim(x) == 0 else out.cpu().numpy()
+        return float(out) if out.ndim == 0 else out.cpu().numpy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._arguments import ArrayLike
+from .._arguments import ArrayLike, as_array
 
 FEWEST = 10  # losses that a law is fitted to
 
@@ -26,13 +26,7 @@ def checked_losses(losses: ArrayLike, *, positive: bool = True, spread: bool = T
     ValueError
         If there are fewer than 10, one is NaN or inf, or one of these conditions fails.
     """
-    try:
-        x = np.asarray(losses, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"losses: found {type(losses).__name__} of values that are not numbers; give a vector "
-            "of losses."
-        ) from None
+    x = as_array("losses", losses)
     if x.ndim != 1 or len(x) < FEWEST:
         raise ValueError(
             f"losses: found shape {x.shape}; give a vector of at least {FEWEST} losses, one a "

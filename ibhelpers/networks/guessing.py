@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from .._arguments import non_negative, whole
+from .._arguments import non_negative, seed_of, whole
 from .._warnings import warn
 from ..tasks import Task
 from .diagnosis import as_module, check_architecture
@@ -92,7 +92,7 @@ def guess_and_check(
     (5, True)
     """
     n, max_guesses = whole("n", n, at_least=1), whole("max_guesses", max_guesses, at_least=1)
-    seed = whole("seed", seed, at_least=0)
+    seed = seed_of(seed)
     limits = _limits(task, max_train_loss, max_train_error)
 
     def build(j: int) -> nn.Module:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
 
+from .._arguments import ArrayLike, as_array
 from .style import COLOURS
 
 
@@ -35,7 +34,8 @@ def draw_hypotheses(
     strength : float
         Of the lines, above 0; 1 is opaque.
     """
-    ax.plot(x, np.asarray(outputs).T, color=colour, linewidth=0.8, alpha=strength)
+    x = as_array("x", x)
+    ax.plot(x, as_array("outputs", outputs).T, color=colour, linewidth=0.8, alpha=strength)
     if label:
         ax.plot([], [], color=colour, linewidth=1.5, label=label)
 
@@ -49,5 +49,7 @@ def draw_data(
 ) -> None:
     """Draw training examples as dots, and the truth at x as a dashed line when given."""
     if truth is not None:
+        x, truth = as_array("x", x), as_array("truth", truth)
         ax.plot(x, truth, color="black", linestyle="--", linewidth=1.5, label="truth")
+    x_train, y_train = as_array("x_train", x_train), as_array("y_train", y_train)
     ax.plot(x_train, y_train, "o", color="black", label="training examples", zorder=3)

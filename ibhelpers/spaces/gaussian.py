@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from .._arguments import available_device, non_negative, whole
+from .._arguments import ArrayLike, available_device, non_negative, torch_generator_of, whole
 from .._memory import free_memory, in_words
 from .._progress import progress_bar
 from .._warnings import warn
@@ -82,7 +82,7 @@ class GaussianSpace:
 
     def __init__(
         self,
-        kernel: Kernel | Callable[[Tensor, Tensor], Tensor | np.ndarray],
+        kernel: Kernel | Callable[[Tensor, Tensor], ArrayLike],
         *,
         noise: float = 0.0,
         device: str | torch.device | None = None,
@@ -338,12 +338,11 @@ class GaussianSpace:
 
     def _blocks(self, task: Task, n: int, seed: int) -> Iterator[Tensor]:
         """Hypotheses in blocks of bounded memory, whose size depends on m and k alone."""
-        n, seed = whole("n", n, at_least=1), whole("seed", seed, at_least=0)
+        n, generator = whole("n", n, at_least=1), torch_generator_of(seed, self.device)
         spectrum = self.spectrum(task)
         deviation = spectrum.variance.clamp(min=0).sqrt()[:, None]
         m, k = spectrum.mean.shape
         rows = max(1, _BLOCK // (m * k))
-        generator = torch.Generator(self.device).manual_seed(seed)
         with progress_bar(f"drawing {n:,} hypotheses", n * k * m**2) as bar:
             for start in range(0, n, rows):
                 z = torch.randn(

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._arguments import ArrayLike, as_float64
 from ..tasks import Task
 
-Loss = str | Callable[[Tensor, Task], Tensor | np.ndarray]
+Loss = str | Callable[[Tensor, Task], ArrayLike]
 
 
 def loss_function(loss: Loss, task: Task) -> Callable[[Tensor], Tensor]:
@@ -33,8 +34,8 @@ def loss_function(loss: Loss, task: Task) -> Callable[[Tensor], Tensor]:
     return lambda outputs: _checked_losses(loss(outputs, task), outputs)
 
 
-def _checked_losses(losses: Tensor | np.ndarray, outputs: Tensor) -> Tensor:
-    losses = torch.as_tensor(losses, dtype=torch.float64, device=outputs.device)
+def _checked_losses(losses: ArrayLike, outputs: Tensor) -> Tensor:
+    losses = as_float64("loss", losses).to(outputs.device)
     if losses.shape != outputs.shape[:1]:
         raise ValueError(
             f"loss: the callable returned shape {tuple(losses.shape)} for {len(outputs)} "

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_array
 
-from .._arguments import whole
+from .._arguments import as_array, whole
 
 WIDER = 4  # how many times as many neighbours show what the size of the neighbourhood does
 
@@ -107,7 +107,7 @@ def _neighbours(
     """Distances to the 4 k nearest neighbours, in increasing order, and which they are."""
     from sklearn.neighbors import NearestNeighbors  # here, because it takes a second to import
 
-    X = np.asarray(X, dtype=np.float64)
+    X = as_array("X", X)
     if X.ndim != 2 or not np.isfinite(X).all():
         raise ValueError(
             f"X: found shape {X.shape}{'' if X.ndim != 2 else ' with NaN or inf'}; give a finite "

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+import torch
 
-from .._arguments import one_of, whole
+from .._arguments import ArrayLike, one_of, whole
+from .._arrays import real
+from ._frames import refuse_other_columns, refuse_other_rows
 
 _ARRAYS = ("X_train", "y_train", "X_test", "y_test")
+_LABELS = ("labels_train", "labels_test")
 # How an example can be read, and how many dimensions its shape then has.
 _DIMENSIONS = {"vector": (1,), "image": (2, 3), "episode": (3,), "trajectory": (2,)}
 
@@ -23,12 +27,12 @@ class Task:
     Parameters
     ----------
     X_train, X_test : array_like, shapes (n, d) and (m, d)
-        Inputs, one row an example.
-    y_train, y_test : array_like, shapes (n, k) and (m, k)
-        Real-valued targets, one row an example. Classification uses one-hot rows. Targets have
-        two dimensions even when k = 1, so that (n,) is never read as one example with n outputs.
+        Inputs, one row an example: arrays, tensors, data frames, sparse matrices, nested lists.
+    y_train, y_test : array_like, shapes (n, k) and (m, k), or (n,) and (m,)
+        Real-valued targets, one row an example. Classification uses one-hot rows. A vector, such
+        as a list or a column of a data frame, is one output, k = 1; it is kept as (n, 1).
     labels_train, labels_test : array_like of int, shapes (n,) and (m,), optional
-        The class of each example, for tasks that have classes.
+        The class of each example, for tasks that have classes: the column of its one-hot row.
     name, source : str
         What the task is called, and where its data come from.
     input_shape : tuple of int, optional
@@ -47,13 +51,15 @@ class Task:
     Raises
     ------
     ValueError
-        If an array is empty, has the wrong number of dimensions, is not numeric, contains NaN or
-        inf, or if the arrays do not fit together. The message names the argument.
+        If an array is empty, has the wrong number of dimensions, is not numeric, contains NaN,
+        inf or masked or missing values, or if the arrays do not fit together: in their sizes, in
+        the order of named columns and rows, or in labels that contradict one-hot rows. The message
+        names the argument.
 
     Notes
     -----
-    Arrays are stored as read-only NumPy arrays; float32 stays float32, every other numeric type
-    becomes float64.
+    Arrays are stored as read-only NumPy arrays, in copies and unpickled tasks too; float32 stays
+    float32, every other numeric type becomes float64.
 
     Examples
     --------
@@ -79,12 +85,14 @@ class Task:
 
     def __post_init__(self) -> None:
         """Validate every argument and store read-only arrays."""
+        self._check_that_frames_fit()
         for name in _ARRAYS:
             object.__setattr__(self, name, _as_matrix(name, getattr(self, name)))
-        for name in ("labels_train", "labels_test"):
+        for name in _LABELS:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, _as_labels(name, getattr(self, name)))
         self._check_that_arrays_fit()
+        self._check_that_labels_fit()
         self._describe_inputs()
         self._check_names("input_names", self.input_shape[-1])
         self._check_names("output_names", self.n_outputs)
@@ -119,6 +127,23 @@ class Task:
             )
         object.__setattr__(self, argument, tuple(str(name) for name in names))
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over the state of the original, and freeze its arrays: copies of them are not."""
+        self.__dict__.update(state)
+        for name in (*_ARRAYS, *_LABELS):
+            if state[name] is not None:
+                state[name].flags.writeable = False
+
+    def _check_that_frames_fit(self) -> None:
+        """Refuse data frames whose named columns or rows are in different orders."""
+        for kind in ("X", "y"):
+            train, test = f"{kind}_train", f"{kind}_test"
+            refuse_other_columns(train, getattr(self, train), test, getattr(self, test))
+        for part in ("train", "test"):
+            inputs = f"X_{part}"
+            for other in (f"y_{part}", f"labels_{part}"):
+                refuse_other_rows(inputs, getattr(self, inputs), other, getattr(self, other))
+
     def _check_that_arrays_fit(self) -> None:
         for a, b, axis, what in (
             ("X_train", "y_train", 0, "examples (rows)"),
@@ -132,17 +157,30 @@ class Task:
                     f"{b}: found {n_b} {what} where {a} has {n_a}; the two must be equal. "
                     "Check that both were cut from the same data set."
                 )
+
+    def _check_that_labels_fit(self) -> None:
         for part in ("train", "test"):
             labels, y = getattr(self, f"labels_{part}"), getattr(self, f"y_{part}")
-            if labels is not None and len(labels) != len(y):
+            if labels is None:
+                continue
+            if len(labels) != len(y):
                 raise ValueError(
                     f"labels_{part}: found {len(labels)} labels for {len(y)} examples; "
                     "give one label an example."
                 )
-            if labels is not None and (labels.min() < 0 or labels.max() >= y.shape[1]):
+            if labels.min() < 0 or labels.max() >= y.shape[1]:
                 raise ValueError(
                     f"labels_{part}: found labels from {labels.min()} to {labels.max()}, but "
                     f"y_{part} has {y.shape[1]} columns; labels count the columns from 0."
+                )
+            contradict = np.flatnonzero(y.argmax(axis=1) != labels) if _one_hot(y) else ()
+            if len(contradict):
+                row = int(contradict[0])
+                raise ValueError(
+                    f"labels_{part}: found {len(contradict)} labels that contradict the one-hot "
+                    f"rows of y_{part}; the first is row {row}, labelled {labels[row]}, where "
+                    f"column {y[row].argmax()} is hot. Make both from the same labels, as with "
+                    "y = numpy.eye(k)[labels]."
                 )
 
     @property
@@ -177,24 +215,21 @@ def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def _as_matrix(name: str, value) -> np.ndarray:
+def _one_hot(y: np.ndarray) -> bool:
+    """Say whether each row has one of two values once, and the other, smaller one elsewhere."""
+    low, high = y.min(), y.max()
+    hot = y == high
+    return y.shape[1] > 1 and bool((hot.sum(axis=1) == 1).all() and (hot | (y == low)).all())
+
+
+def _as_matrix(name: str, value: Any) -> np.ndarray:
     """Check one array of examples and return it as a read-only, C-ordered float matrix."""
-    if hasattr(value, "detach"):  # a torch tensor, on any device
-        value = value.detach().cpu().numpy()
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(
-            f"{name}: could not be read as an array ({error}); rows must have equal lengths."
-        ) from None
-    if array.dtype.kind not in "fiub":
-        raise ValueError(
-            f"{name}: found data of type {array.dtype}; give real numbers "
-            "(convert categories to one-hot rows, and text to numbers)."
-        )
+    array = _as_array(real(name, value))
+    if array.ndim == 1 and name.startswith("y"):
+        array = array[:, None]
     if array.ndim != 2:
         fix = (
-            f"{name}[:, None] for one output or input, or a one-hot matrix for class labels"
+            f"{name}[:, None], or .to_frame() of a series, if it holds one input for each example"
             if array.ndim == 1
             else f"{name}.reshape(len({name}), -1), and say input_shape="
         )
@@ -208,7 +243,8 @@ def _as_matrix(name: str, value) -> np.ndarray:
     # The caller's array may change later, so it is copied; not so one that owns its data and is
     # read-only, because a large data set should not be in memory twice.
     lasting = array.flags.owndata and not array.flags.writeable
-    array = np.array(array, dtype=dtype, order="C", copy=None if lasting else True)
+    with np.errstate(over="ignore"):  # numbers too large for float64 are refused as infinite
+        array = np.array(array, dtype=dtype, order="C", copy=None if lasting else True)
     bad = ~np.isfinite(array)
     if bad.any():
         row, column = (int(i) for i in np.argwhere(bad)[0])
@@ -220,16 +256,24 @@ def _as_matrix(name: str, value) -> np.ndarray:
     return array
 
 
-def _as_labels(name: str, value) -> np.ndarray:
+def _as_array(found: np.ndarray | torch.Tensor) -> np.ndarray:
+    """Numbers as an array; NumPy lacks some of the types of tensors, and float64 holds all."""
+    if not isinstance(found, torch.Tensor):
+        return found
+    known = found.dtype == torch.float32 or not found.dtype.is_floating_point
+    return (found if known else found.to(torch.float64)).cpu().numpy()
+
+
+def _as_labels(name: str, value: Any) -> np.ndarray:
     """Check a vector of class labels and return it as read-only int64."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    array = np.asarray(value)
+    array = _as_array(real(name, value))
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise ValueError(
             f"{name}: found shape {array.shape} of type {array.dtype}; "
             "give one whole number an example, shape (n,)."
         )
+    if len(array) and array.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{name}: found the label {array.max()}; labels count columns from 0.")
     array = array.astype(np.int64)
     array.flags.writeable = False
     return array

@@ -58,7 +58,8 @@ def test_float32_stays_and_tensors_and_lists_are_welcome():
     ("change", "message"),
     [
         ({"X_train": np.zeros((0, 2))}, r"X_train: found shape \(0, 2\), which is empty"),
-        ({"y_train": [0.0, 1.0, 0.0, 1.0]}, r"y_train: .*ambiguous.*y_train\[:, None\]"),
+        ({"X_train": [0.0, 1.0, 0.0, 1.0]}, r"X_train: .*ambiguous.*X_train\[:, None\]"),
+        ({"y_train": [0.0, 1.0, 0.0, 1.0]}, "y_test: found 3 outputs .* where y_train has 1"),
         ({"X_train": np.zeros((4, 2, 1))}, r"X_train: .*reshape\(len\(X_train\), -1\)"),
         ({"X_train": [[1.0, 2.0], [3.0]]}, "X_train: .*rows must have equal lengths"),
         ({"X_train": np.array([["a", "b"]] * 4)}, "X_train: found data of type <U1"),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..._arguments import whole
+from ..._arguments import seed_of, seed_of_bits, whole
 from ...laws.law import Law
 from ...networks.space import NetworkSpace
 from ...tasks import Task
@@ -37,6 +37,7 @@ def standard_models(*, seed: int = 0) -> dict[str, Any]:
     from sklearn.neighbors import KNeighborsRegressor
     from sklearn.tree import DecisionTreeRegressor
 
+    seed = seed_of_bits(32, seed)
     # One boosting an output is slow, and pixels need few bins: these settings take a quarter of the
     # time of max_iter=50 with scikit-learn's defaults, on MNIST, for nearly the same loss.
     boosting = HistGradientBoostingRegressor(
@@ -120,7 +121,7 @@ def models(
         raise ValueError(
             f"law: found {type(law).__name__}; give a law, such as GaussianSpace.loss_law(task)."
         )
-    n_networks = whole("n_networks", n_networks, at_least=1)
+    n_networks, seed = whole("n_networks", n_networks, at_least=1), seed_of(seed)
     rows = []
     for name, model in (standard_models(seed=seed) if models is None else models).items():
         if isinstance(model, NetworkSpace):

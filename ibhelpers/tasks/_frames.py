@@ -1,0 +1,47 @@
+"""Data frames carry names: arrays that are cut from them must agree in the order of the names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+
+def refuse_other_columns(train: str, a: Any, test: str, b: Any) -> None:
+    """Refuse two frames of several named columns that are not the same, or not in one order."""
+    names, others = _columns(a), _columns(b)
+    if names is None or others is None or len(names) != len(others) or names == others:
+        return
+    if sorted(names) == sorted(others):
+        i = next(i for i, (p, q) in enumerate(zip(names, others, strict=True)) if p != q)
+        raise ValueError(
+            f"{test}: found the columns of {train} in another order (column {i} is {others[i]!r}, "
+            f"and {names[i]!r} there); give {test}[{train}.columns]."
+        )
+    strange = [name for name in others if name not in names]
+    raise ValueError(
+        f"{test}: found columns that {train} lacks, such as {strange[0] if strange else others!r}; "
+        "both must have the same columns, in the same order."
+    )
+
+
+def refuse_other_rows(inputs: str, a: Any, other: str, b: Any) -> None:
+    """Refuse two frames, or series, that index the same rows in another order."""
+    if not (hasattr(a, "iloc") and hasattr(b, "iloc")) or len(a) != len(b):
+        return
+    if a.index.equals(b.index) or Counter(a.index) != Counter(b.index):
+        return
+    raise ValueError(
+        f"{other}: found the rows of {inputs} in another order, going by their index; give "
+        f"{other}.loc[{inputs}.index], or reset_index(drop=True) of both if row by row they "
+        "belong together."
+    )
+
+
+def _columns(value: Any) -> list[str] | None:
+    """Names of the columns of a data frame of any library, if it has several that are named."""
+    names = getattr(value, "columns", None)
+    if not hasattr(names, "__iter__"):
+        return None
+    names = list(names)
+    named = len(names) > 1 and all(isinstance(name, str) for name in names)
+    return names if named else None
