@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import torch
 
 _GROUPS = Path("/sys/fs/cgroup")
@@ -16,8 +16,8 @@ _FILES = {
 }
 
 
-def free_memory(device: torch.device) -> int | None:
-    """Bytes that new arrays can take on a device; None where the system does not say.
+def free_memory(device: torch.device) -> int:
+    """Bytes that new arrays can take on a device.
 
     On a CPU, what can be had without swapping; less where the process is in a control group (a
     container, a batch job) whose limit is nearer.
@@ -25,7 +25,7 @@ def free_memory(device: torch.device) -> int | None:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return min([*_left_in_system(), *_left_in_control_groups()], default=None)
+    return min([psutil.virtual_memory().available, *_left_in_control_groups()])
 
 
 def in_words(size: float) -> str:
@@ -33,19 +33,8 @@ def in_words(size: float) -> str:
     return f"{size / 2**30:,.1f} GiB" if size >= 2**30 else f"{size / 2**20:,.0f} MiB"
 
 
-def _left_in_system() -> Iterator[int]:
-    try:  # Linux counts what the page cache would give back
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        yield from (int(line.split()[1]) * 1024 for line in lines if "MemAvailable" in line)
-    except OSError:
-        try:  # macOS tells what the machine has
-            yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        except (AttributeError, ValueError, OSError):
-            return
-
-
 def _left_in_control_groups() -> Iterator[int]:
-    """What is left in each group, with a limit, that this process is in."""
+    """What is left in each group, with a limit, that this process is in; psutil knows none."""
     for folder, limit, used in _control_groups():
         try:
             left = int((folder / limit).read_text()) - int((folder / used).read_text())

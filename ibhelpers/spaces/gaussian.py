@@ -420,7 +420,7 @@ class GaussianSpace:
     def _refuse_what_cannot_fit(self, n: int, m: int, k: int, d: int, keep: bool) -> int:
         """The memory needed in bytes, if there is so much."""
         needed, free = memory_needed(n, m, k, d, self.device, keep), free_memory(self.device)
-        if free is None or needed <= free:
+        if needed <= free:
             return needed
         fits = bisect_right(
             range(n), free, key=lambda n: memory_needed(n, m, k, d, self.device, keep)

@@ -1,4 +1,4 @@
-"""Read the members of a zip or gzipped tar archive; nothing is ever unpacked onto the disk."""
+"""Read the members of a zip or tar archive; nothing is ever unpacked onto the disk."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def zip_members(contents: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def tar_members(contents: bytes) -> Iterator[tuple[str, bytes]]:
-    """Name and contents of every file in a gzipped tar archive, in its order.
+    """Name and contents of every file in a tar archive, packed in whatever way, in its order.
 
     Raises
     ------
     ValueError
         If a name leads outside the archive's own folder, or a member is a link or a device.
     """
-    with tarfile.open(fileobj=io.BytesIO(contents), mode="r:gz") as archive:
+    with tarfile.open(fileobj=io.BytesIO(contents), mode="r:*") as archive:
         for member in archive:
             _check_inside(member.name)
             if member.isfile():

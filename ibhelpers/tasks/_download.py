@@ -1,22 +1,20 @@
-"""Download a published file: verified before it gets its name, so that it is whole or absent."""
+"""Download a published file with pooch: from the first address that has it, whole or not at all."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import hashlib
+import gzip
 import os
-import time
-import uuid
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pooch
 from tqdm.auto import tqdm
 
 from ._datafile import DataFile
 
-ROUNDS = 2  # how often every address is tried
-PAUSE = 2.0  # seconds between two rounds
+RETRIES = 1  # how often an address is asked again
 TIMEOUT = (10.0, 30.0)  # seconds to connect, and to wait for the next bytes
 
 
@@ -33,14 +31,24 @@ def download(file: DataFile, folder: Path) -> Path:
         If no address gave the file, or the folder cannot be written.
     """
     failures = {}
-    for attempt in range(ROUNDS):
-        if attempt:
-            time.sleep(PAUSE)
-        for url in addresses(file):
-            try:
-                return _fetch(url, folder / file.path, file)
-            except _Failure as failure:
-                failures[url] = failure
+    for url in addresses(file):
+        cache = pooch.create(
+            folder,
+            base_url="",
+            registry={file.path: f"sha256:{file.sha256}"},
+            urls={file.path: url},
+            retry_if_failed=RETRIES,
+        )
+        try:
+            return Path(cache.fetch(file.path, downloader=_downloader(file)))
+        except ValueError as failure:  # of the address, or a sum that is not the published one
+            failures[url] = failure
+        except OSError as error:
+            what = "the disk is full" if error.errno == errno.ENOSPC else "it cannot be written"
+            raise ValueError(
+                f"{(folder / file.path).parent}: {what} ({error}). Nothing was kept. Free some "
+                "space, or set IBHELPERS_DATA to a folder that can be written."
+            ) from error
     raise ValueError(
         f"{file.path}: not on this machine, and could not be downloaded.\n"
         + "".join(f"  {url}: {failure}\n" for url, failure in failures.items())
@@ -55,44 +63,64 @@ def download(file: DataFile, folder: Path) -> Path:
 
 def addresses(file: DataFile) -> tuple[str, ...]:
     """Where to look, in order: the mirror in ``IBHELPERS_MIRROR``, then the published addresses."""
-    mirror = os.environ.get("IBHELPERS_MIRROR", "").rstrip("/")
+    mirror = os.environ.get("IBHELPERS_MIRROR", "").strip().rstrip("/")
     return ((f"{mirror}/{file.path}",) if mirror else ()) + file.urls
 
 
-class _Failure(Exception):
-    """One address did not give the file."""
+class _Failure(ValueError):
+    """An address did not give the file; pooch asks again."""
 
 
-def _fetch(url: str, target: Path, file: DataFile) -> Path:
-    """Download from one address to a temporary file, verify it, and give it the target's name."""
+def _downloader(file: DataFile) -> Callable[[str, str, pooch.Pooch], None]:
+    """What pooch calls to fill a temporary file: raises a _Failure, or an OSError of writing."""
+
+    def fetch(url: str, path: str, cache: pooch.Pooch) -> None:
+        with (
+            open(path, "wb") as output,
+            tqdm(total=file.size, unit="B", unit_scale=True, desc=Path(file.path).name) as bar,
+            _answer(url) as response,
+        ):
+            for chunk in _bytes_as_sent(response):
+                output.write(chunk)
+                bar.update(len(chunk))
+        # Some servers pack files on the way, though not asked to, and some call a packed file that
+        # they have "packed on the way": it is what was published before or after unpacking.
+        if response.headers.get("Content-Encoding") == "gzip":
+            if pooch.file_hash(path) != file.sha256:
+                _unpack(path)
+
+    return fetch
+
+
+def _answer(url: str) -> Any:
+    """The response of an address, its body still to be read."""
     import requests  # late, as in pooch, because importing it takes long
 
-    part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            open(part, "w+b") as output,
-            tqdm(total=file.size, unit="B", unit_scale=True, desc=target.name) as bar,
-        ):
-            headers = {"Accept-Encoding": "identity"}  # the file itself, not unpacked on the way
-            get = pooch.HTTPDownloader(bar, chunk_size=2**16, timeout=TIMEOUT, headers=headers)
-            get(url, output, None)
-            output.seek(0)
-            found = hashlib.file_digest(output, "sha256").hexdigest()
-        if found == file.sha256:
-            os.replace(part, target)
-            return target
-        kept = target.with_name(f"{target.name}.bad")
-        os.replace(part, kept)
-        raise _Failure(f"SHA-256 {found}, but {file.sha256} was expected; kept as {kept}")
-    except requests.RequestException as error:
+        response = requests.get(
+            url, stream=True, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}
+        )
+        response.raise_for_status()
+    # Malformed addresses raise ValueErrors of several kinds; a missing bundle of certificates, an
+    # OSError that is no RequestException.
+    except (ValueError, OSError) as error:
         raise _Failure(f"{type(error).__name__}: {error}") from error
-    except OSError as error:
-        what = "the disk is full" if error.errno == errno.ENOSPC else "it cannot be written"
-        raise ValueError(
-            f"{target.parent}: {what} ({error}). Nothing was kept. Free some space, or set "
-            "IBHELPERS_DATA to a folder that can be written."
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    return response
+
+
+def _bytes_as_sent(response: Any) -> Any:
+    """The body of a response in pieces, not unpacked."""
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield from response.raw.stream(2**16, decode_content=False)
+    except (HTTPError, OSError) as error:
+        raise _Failure(f"{type(error).__name__}: {error}") from error
+
+
+def _unpack(path: str) -> None:
+    packed = Path(path).read_bytes()
+    try:
+        Path(path).write_bytes(gzip.decompress(packed))
+    except (EOFError, gzip.BadGzipFile) as error:
+        raise _Failure(f"sent as gzip, but is not: {error}") from error

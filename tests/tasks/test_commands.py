@@ -24,7 +24,7 @@ def file(server, data_folder, monkeypatch):
     sha256 = hashlib.sha256(CONTENTS).hexdigest()
     file = DataFile("set/a.bin", sha256, len(CONTENTS), (f"{server.url}good/a.bin",))
     monkeypatch.setattr(commands, "DATASETS", {"set": (SHIPPED, file)})
-    monkeypatch.setattr(_download, "PAUSE", 0.0)
+    monkeypatch.setattr(_download, "RETRIES", 0)
     return file
 
 

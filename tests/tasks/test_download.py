@@ -1,16 +1,19 @@
 """Every way in which a download can go wrong, provoked."""
 
+import contextlib
 import errno
+import gzip
 import hashlib
 import os
 import signal
 import subprocess
 import sys
 import time
-import uuid
+import types
 from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
 
 from ibhelpers.tasks import _download
@@ -26,7 +29,7 @@ SHA256 = hashlib.sha256(CONTENTS).hexdigest()
 @pytest.fixture(autouse=True)
 def impatient(server, monkeypatch):
     server.contents = CONTENTS
-    monkeypatch.setattr(_download, "PAUSE", 0.0)
+    monkeypatch.setattr(pooch.core, "time", types.SimpleNamespace(sleep=lambda seconds: None))
     monkeypatch.setattr(_download, "TIMEOUT", (2.0, 0.3))
 
 
@@ -65,7 +68,7 @@ def test_a_fault_without_a_fallback_says_what_to_do_and_leaves_nothing(
     assert "python -m ibhelpers data fetch set" in message  # the three ways
     assert str(data_folder / "set" / "data.bin") in message
     assert "IBHELPERS_MIRROR" in message
-    assert server.asked.count(f"/{behaviour}/data.bin") == _download.ROUNDS
+    assert server.asked.count(f"/{behaviour}/data.bin") == 1 + _download.RETRIES
     assert files_in(data_folder) == []
 
 
@@ -79,19 +82,32 @@ def test_a_redirect_is_followed(server, data_folder):
     assert server.asked == ["/moved/data.bin", "/good/moved"]
 
 
-def test_the_file_is_asked_for_as_it_is(server, data_folder):
-    assert read(published(server, "gzip")) == CONTENTS
+@pytest.mark.parametrize("behaviour", ["asked_as_it_is", "packed", "called_packed"])
+def test_a_file_packed_on_the_way_or_called_so(server, data_folder, behaviour):
+    if behaviour == "called_packed":  # as some mirrors do with files that are gzipped themselves
+        server.contents = gzip.compress(CONTENTS)
+    sha256 = hashlib.sha256(server.contents).hexdigest()
+    file = DataFile("set/data.bin", sha256, 1, (f"{server.url}{behaviour}/data.bin",))
+    assert read(file) == server.contents
+    assert files_in(data_folder) == ["set/data.bin"]
+
+
+def test_called_packed_but_broken(server, data_folder):
+    server.contents = b"neither packed nor what was published"
+    with pytest.raises(ValueError, match="sent as gzip, but is not"):
+        read(published(server, "called_packed"))
+    assert files_in(data_folder) == []
 
 
 @pytest.mark.parametrize("behaviour", ["short", "altered"])
-def test_wrong_contents_are_kept_aside_and_never_loaded(server, data_folder, behaviour):
+def test_wrong_contents_are_neither_loaded_nor_kept(server, data_folder, behaviour):
     with pytest.raises(ValueError) as raised:
         read(published(server, behaviour))
-    kept = data_folder / "set" / "data.bin.bad"
-    assert files_in(data_folder) == ["set/data.bin.bad"]
+    assert files_in(data_folder) == []
+    wrong = {"short": CONTENTS[: len(CONTENTS) // 2]}
+    wrong["altered"] = CONTENTS[:-1] + bytes([CONTENTS[-1] ^ 1])
     assert SHA256 in str(raised.value)
-    assert hashlib.sha256(kept.read_bytes()).hexdigest() in str(raised.value)
-    assert str(kept) in str(raised.value)
+    assert hashlib.sha256(wrong[behaviour]).hexdigest() in str(raised.value)
 
 
 def test_no_network(data_folder):
@@ -104,6 +120,29 @@ def test_the_mirror_is_asked_first(server, data_folder, monkeypatch):
     monkeypatch.setenv("IBHELPERS_MIRROR", f"{server.url}good/")
     assert read(published(server, "missing")) == CONTENTS
     assert server.asked == ["/good/set/data.bin"]
+
+
+MALFORMED = ["no address", "http://", "http://[::1", "ftp:/x", "http://x:port", "http://.", "//x"]
+
+
+@pytest.mark.parametrize("mirror", [*MALFORMED, f"http://{'a' * 64}.invalid"])
+def test_a_malformed_mirror_is_passed_over(server, data_folder, monkeypatch, mirror):
+    monkeypatch.setenv("IBHELPERS_MIRROR", mirror)
+    assert read(published(server, "good")) == CONTENTS
+    (data_folder / "set" / "data.bin").unlink()
+    with pytest.raises(ValueError, match=r"not on this machine") as raised:
+        read(published(server, "missing"))
+    assert f"  {mirror.rstrip('/')}/set/data.bin: " in str(
+        raised.value
+    )  # it says which address is at fault
+
+
+def test_a_missing_bundle_of_certificates(server, data_folder, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(data_folder / "nowhere.pem"))
+    file = DataFile("set/data.bin", SHA256, 1, ("https://127.0.0.1:9/data.bin",))
+    with pytest.raises(ValueError, match=r"TLS CA certificate bundle.*nowhere\.pem") as raised:
+        read(file)
+    assert "IBHELPERS_MIRROR" in str(raised.value) and "space" not in str(raised.value)
 
 
 def test_a_file_put_there_by_hand_needs_no_network(data_folder):
@@ -160,10 +199,11 @@ def test_a_cache_on_a_read_only_file_system(server, monkeypatch):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a full disk")
 def test_a_full_disk(server, data_folder, monkeypatch):
-    name = uuid.UUID(int=0)
-    monkeypatch.setattr(uuid, "uuid4", lambda: name)
-    (data_folder / "set").mkdir(parents=True)
-    (data_folder / "set" / f"data.bin.{name.hex}.part").symlink_to("/dev/full")
+    @contextlib.contextmanager
+    def temporary_file(path):
+        yield "/dev/full"
+
+    monkeypatch.setattr(pooch.core, "temporary_file", temporary_file)
     with pytest.raises(ValueError, match=r"disk is full.*Nothing was kept"):
         read(published(server, "good"))
     assert list((data_folder / "set").iterdir()) == []
@@ -199,7 +239,7 @@ def test_a_killed_process_leaves_no_file_of_that_name(server, data_folder):
     process = start(server, "stall")
     part = None
     for _ in range(1200):
-        part = next((data_folder / "set").glob("*.part"), None)
+        part = next((data_folder / "set").glob("*"), None)
         if part is not None and part.stat().st_size > 0:
             break
         time.sleep(0.05)

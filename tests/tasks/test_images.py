@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import pickle
 import runpy
 import struct
 import tarfile
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 
 from ibhelpers import tasks
-from ibhelpers.tasks import _idx, cifar10, fashion_mnist, mnist
+from ibhelpers.tasks import _cifar_batches, _idx, cifar10, fashion_mnist, mnist
+from ibhelpers.tasks._files import content, find, is_intact
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -108,6 +110,15 @@ def test_a_shipped_file_that_is_missing_where_a_copy_is_altered(data_folder, shi
 # The format of MNIST
 
 
+def sha256(contents):
+    return hashlib.sha256(contents).hexdigest()
+
+
+def put_into(path, contents):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(contents)
+
+
 def idx(array):
     header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
     return header + array.tobytes()
@@ -126,9 +137,8 @@ def small_published(data_folder, monkeypatch):
         files = []
         for file, array in zip(getattr(module, attribute), arrays, strict=True):
             contents = gzip.compress(idx(array))
-            (data_folder / file.path).parent.mkdir(parents=True, exist_ok=True)
-            (data_folder / file.path).write_bytes(contents)
-            files.append(replace(file, sha256=hashlib.sha256(contents).hexdigest()))
+            put_into(data_folder / file.path, contents)
+            files.append(replace(file, sha256=sha256(contents), content_sha256=sha256(idx(array))))
         monkeypatch.setattr(module, attribute, tuple(files))
         monkeypatch.setattr(_idx, "check_official", lambda *sizes: None)
         return arrays
@@ -159,6 +169,91 @@ def test_fashion_mnist_by_download(small_published, server, data_folder, monkeyp
     monkeypatch.setattr(fashion_mnist, "FILES", tuple(files))
     assert fashion_mnist.load(n_train=20, n_test=10).n_train == 20
     assert server.asked == ["/good/labels.gz"]
+
+
+FORMS = {
+    "packed again": lambda name: (f"mnist/{name}.gz", lambda packed: gzip.compress(packed, 1)),
+    "unpacked": lambda name: (f"mnist/{name}", bytes),
+    "torchvision's": lambda name: (f"MNIST/raw/{name}", bytes),
+    "with a dot": lambda name: (name.replace("-idx", ".idx"), bytes),
+    "unpacked, but called .gz": lambda name: (f"mnist/{name}.gz", bytes),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_content_counts_not_the_container(small_published, data_folder, monkeypatch, form):
+    small_published(mnist, "PUBLISHED")
+    monkeypatch.setattr(mnist, "AVAILABLE", 0)
+    asked = dict(n_train=40, n_test=10, seed=1)
+    expected = mnist.load(**asked)
+    for file in mnist.PUBLISHED:
+        name, pack = FORMS[form](Path(file.path).stem)
+        unpacked = gzip.decompress((data_folder / file.path).read_bytes())
+        (data_folder / file.path).unlink()
+        put_into(data_folder / name, pack(unpacked))
+        assert find(file) == data_folder / name and is_intact(data_folder / name, file)
+    found = mnist.load(**asked)
+    np.testing.assert_array_equal(found.X_train, expected.X_train)
+    np.testing.assert_array_equal(found.labels_test, expected.labels_test)
+
+
+def test_one_intact_form_is_enough(small_published, data_folder):
+    small_published(fashion_mnist, "FILES")
+    file = fashion_mnist.FILES[0]
+    good = (data_folder / file.path).read_bytes()
+    put_into(data_folder / "FashionMNIST/raw/train-images-idx3-ubyte.gz", good)
+    (data_folder / file.path).write_bytes(good[:-100])
+    assert fashion_mnist.load(n_train=20, n_test=10).n_train == 20
+    assert (data_folder / file.path).read_bytes() == good[:-100]  # no cause to move it
+
+
+@pytest.mark.parametrize("bad", [b"", b"\x1f\x8b\x08 not gzip", b"another data set's"])
+def test_another_content_is_named_and_not_used(small_published, data_folder, bad):
+    small_published(fashion_mnist, "FILES")
+    own, *_ = files = [
+        replace(file, urls=("http://127.0.0.1:9/x",)) for file in fashion_mnist.FILES
+    ]
+    (data_folder / own.path).unlink()
+    other = data_folder / "train-images-idx3-ubyte"
+    other.write_bytes(bad)
+    with pytest.raises(ValueError, match=r"could not be downloaded") as raised:
+        _idx.official_sets(files, 20, 10, 0)
+    assert f"not used, as its content is another: {other}" in str(raised.value)
+    put_into(data_folder / own.path, bad)
+    with pytest.raises(ValueError, match="was altered or only partly copied.*set|kept as"):
+        _idx.official_sets(files, 20, 10, 0)
+    assert other.read_bytes() == bad  # not ours to move
+
+
+def test_all_of_mnist(mnist_data):
+    """Every digit once, in its own half; what ships is the first 500 of each class."""
+    task = tasks.load("mnist", n_train=60_000, n_test=10_000)
+    assert (task.n_train, task.n_test, task.input_shape) == (60_000, 10_000, (28, 28))
+    assert len(np.unique(task.X_train, axis=0)) == 60_000  # no image twice
+    # The counts that LeCun's page prints for the digits 0 to 9.
+    train = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    test = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert np.bincount(task.labels_train).tolist() == train
+    assert np.bincount(task.labels_test).tolist() == test
+
+    images, labels = (_idx.parse(content(file), file.path) for file in mnist.PUBLISHED[:2])
+    first = np.concatenate([np.flatnonzero(labels == c)[:500] for c in range(10)])
+    np.testing.assert_array_equal(mnist.shipped()[0], images[first])
+    np.testing.assert_array_equal(mnist.shipped()[1], labels[first])
+
+
+def test_the_whole_can_be_asked_for(mnist_data):
+    options = dict(n_train=100, n_test=50, seed=0)
+    shipped, whole = tasks.load("mnist", **options), tasks.load("mnist", full=True, **options)
+    assert "5,000" in shipped.source and "published" in whole.source
+    assert not np.array_equal(shipped.X_train, whole.X_train)
+    random = tasks.load("mnist", full=True, balanced=False, **options)
+    assert np.bincount(whole.labels_train).tolist() == [10] * 10
+    assert np.bincount(random.labels_train, minlength=10).tolist() != [10] * 10
+    with pytest.raises(ValueError, match="there are 5,000"):
+        tasks.load("mnist", n_train=5000, n_test=1, full=False)
+    with pytest.raises(ValueError, match="full: found 'yes'; give True, False or None"):
+        tasks.load("mnist", full="yes")
 
 
 @pytest.mark.parametrize(
@@ -204,24 +299,69 @@ def test_cifar10_checksum_and_size_are_the_ones_in_the_readme():
     assert f"    sha256 {sha256}\n" in (ROOT / "data" / "README.md").read_text()
 
 
-def test_the_binary_version(data_folder, monkeypatch):
+@pytest.fixture
+def batches():
+    """Six batches of 30 random records, by their names."""
     rng = np.random.default_rng(0)
     records = rng.integers(256, size=(6, 30, 3073), dtype=np.uint8)
     records[:, :, 0] = np.tile(np.arange(10), 3)
-    names = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, batch in reversed(list(zip(names, records, strict=True))):
-            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
-            member.size = batch.size
-            archive.addfile(member, io.BytesIO(batch.tobytes()))
-    contents = buffer.getvalue()
-    file = replace(cifar10.PUBLISHED, sha256=hashlib.sha256(contents).hexdigest())
+    return dict(zip(_cifar_batches.NAMES, records, strict=True))
+
+
+@pytest.fixture
+def published_batches(batches, monkeypatch):
+    """As if these batches were the published ones."""
+    together = b"".join(records.tobytes() for records in batches.values())
+    file = replace(cifar10.PUBLISHED, content_sha256=sha256(together), urls=())
     monkeypatch.setattr(cifar10, "PUBLISHED", file)
-    (data_folder / "cifar10").mkdir(parents=True)
-    (data_folder / file.path).write_bytes(contents)
+
+
+def pickled(records):
+    """A batch as Python 2 pickled it, strings of bytes among it, which Python 3 no longer writes."""
+
+    def short(text):
+        return b"U" + bytes([len(text)]) + text
+
+    labels = b"".join(b"K" + bytes([label]) for label in records[:, 0])
+    pixels = records[:, 1:].tobytes()
+    names = b"".join(short(b"cur_s_%06d.png" % i) for i in range(len(records)))
+    contents = b"\x80\x02}q\x01(" + short(b"batch_label") + short(b"training batch 1 of 5")
+    contents += short(b"labels") + b"]q\x02(" + labels + b"e"
+    contents += short(b"data") + b"T" + struct.pack("<I", len(pixels)) + pixels
+    return contents + short(b"filenames") + b"]q\x03(" + names + b"eu."
+
+
+def archive(members, mode):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as out:
+        for name, contents in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(contents)
+            out.addfile(member, io.BytesIO(contents))
+    return buffer.getvalue()
+
+
+CIFAR_FORMS = ["bin, gz", "bin, xz", "bin, folder", "py, gz", "py, folder"]
+
+
+@pytest.mark.parametrize("form", CIFAR_FORMS)
+def test_the_batches_in_every_form(batches, published_batches, data_folder, monkeypatch, form):
+    version, packing = form.split(", ")
+    members = {
+        "bin": {f"{name}.bin": records.tobytes() for name, records in batches.items()},
+        "py": {name: pickled(records) for name, records in batches.items()},
+    }[version]
+    members["readme.html"] = b"not a batch"
+    if packing == "folder":
+        for name, contents in members.items():
+            put_into(data_folder / f"cifar-10-batches-{version}" / name, contents)
+    else:
+        name = {"bin": "cifar-10-binary.tar.gz", "py": "cifar-10-python.tar.gz"}[version]
+        inside = {f"cifar-10-batches-{version}/{name}": members[name] for name in reversed(members)}
+        put_into(data_folder / "cifar10" / name, archive(inside, f"w:{packing}"))
 
     (images, labels), (test_images, test_labels) = cifar10.everything()
+    records = np.stack(list(batches.values()))
     assert images.shape == (150, 3, 32, 32) and test_images.shape == (30, 3, 32, 32)
     for i, c, row, column in ((0, 0, 0, 0), (31, 1, 5, 7), (149, 2, 31, 30)):
         byte = records[i // 30, i % 30, 1 + 1024 * c + 32 * row + column]
@@ -229,10 +369,39 @@ def test_the_binary_version(data_folder, monkeypatch):
     np.testing.assert_array_equal(labels, records[:5, :, 0].ravel())
     np.testing.assert_array_equal(test_labels, records[5, :, 0])
 
-    monkeypatch.setattr(cifar10, "AVAILABLE", 0)
     monkeypatch.setattr(cifar10, "check_official", lambda *sizes: None)
-    task = tasks.load("cifar10", n_train=150, n_test=20)
+    task = tasks.load("cifar10", n_train=150, n_test=20, full=True)
     assert (task.n_train, task.n_test, task.input_shape) == (150, 20, (3, 32, 32))
+
+
+def test_python_reads_the_pickles_of_these_tests(batches):
+    """So that the picking out of labels and pixels is tested on pickles, not on lookalikes."""
+    records = batches["test_batch"]
+    found = pickle.loads(pickled(records), encoding="bytes")
+    assert found[b"labels"] == records[:, 0].tolist() and len(found[b"filenames"]) == 30
+    assert found[b"data"] == records[:, 1:].tobytes()
+
+
+class Evil:
+    def __reduce__(self):
+        return pytest.fail, ("a pickle was run",)
+
+
+@pytest.mark.parametrize("contents", [b"", b"garbage", pickle.dumps(Evil()), pickle.dumps([1, 2])])
+def test_what_is_no_batch_is_passed_over_and_never_run(contents, published_batches, data_folder):
+    for name in _cifar_batches.NAMES:
+        put_into(data_folder / "cifar-10-batches-py" / name, contents)
+    put_into(data_folder / "cifar-10-python.tar.gz", archive({"data_batch_1": contents}, "w:gz"))
+    with pytest.raises(ValueError, match="not used, as its content is another: .*batches-py"):
+        cifar10.everything()
+
+
+def test_altered_batches_are_not_used(batches, published_batches, data_folder):
+    for name, records in batches.items():
+        records[3, 7] ^= 1
+        put_into(data_folder / f"cifar-10-batches-bin/{name}.bin", records.tobytes())
+    with pytest.raises(ValueError, match="not used, as its content is another: .*batches-bin"):
+        cifar10.everything()
 
 
 def test_cifar10_is_rebuilt_from_its_source(monkeypatch):
