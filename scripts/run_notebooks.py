@@ -34,7 +34,7 @@ PROBE = """
 import json, os, platform, resource, sys
 from importlib.metadata import version
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-import torch
+import ibhelpers, torch
 
 def cpu():
     try:
@@ -43,10 +43,11 @@ def cpu():
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
 
-packages = ("torch", "numpy", "scipy", "ibhelpers")
+packages = ("torch", "numpy", "scipy")
 print(json.dumps({
     "peak_memory_mib": round(peak / (2**20 if sys.platform == "darwin" else 2**10)),
-    "versions": {"python": platform.python_version()} | {p: version(p) for p in packages},
+    "versions": {"python": platform.python_version()} | {p: version(p) for p in packages}
+    | {"ibhelpers": ibhelpers.__version__},
     "machine": {
         "cpu": cpu(),
         "cores": os.cpu_count(),

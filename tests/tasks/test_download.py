@@ -132,9 +132,8 @@ def test_a_malformed_mirror_is_passed_over(server, data_folder, monkeypatch, mir
     (data_folder / "set" / "data.bin").unlink()
     with pytest.raises(ValueError, match=r"not on this machine") as raised:
         read(published(server, "missing"))
-    assert f"  {mirror.rstrip('/')}/set/data.bin: " in str(
-        raised.value
-    )  # it says which address is at fault
+    at_fault = f"{mirror.rstrip('/')}/set/data.bin: "
+    assert f"  {at_fault}" in str(raised.value)
 
 
 def test_a_missing_bundle_of_certificates(server, data_folder, monkeypatch):

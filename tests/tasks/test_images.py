@@ -210,9 +210,8 @@ def test_one_intact_form_is_enough(small_published, data_folder):
 @pytest.mark.parametrize("bad", [b"", b"\x1f\x8b\x08 not gzip", b"another data set's"])
 def test_another_content_is_named_and_not_used(small_published, data_folder, bad):
     small_published(fashion_mnist, "FILES")
-    own, *_ = files = [
-        replace(file, urls=("http://127.0.0.1:9/x",)) for file in fashion_mnist.FILES
-    ]
+    nowhere = ("http://127.0.0.1:9/x",)
+    own, *_ = files = [replace(file, urls=nowhere) for file in fashion_mnist.FILES]
     (data_folder / own.path).unlink()
     other = data_folder / "train-images-idx3-ubyte"
     other.write_bytes(bad)
@@ -220,7 +219,7 @@ def test_another_content_is_named_and_not_used(small_published, data_folder, bad
         _idx.official_sets(files, 20, 10, 0)
     assert f"not used, as its content is another: {other}" in str(raised.value)
     put_into(data_folder / own.path, bad)
-    with pytest.raises(ValueError, match="was altered or only partly copied.*set|kept as"):
+    with pytest.raises(ValueError, match=r"was altered or only partly copied.*kept as"):
         _idx.official_sets(files, 20, 10, 0)
     assert other.read_bytes() == bad  # not ours to move
 
@@ -229,7 +228,7 @@ def test_all_of_mnist(mnist_data):
     """Every digit once, in its own half; what ships is the first 500 of each class."""
     task = tasks.load("mnist", n_train=60_000, n_test=10_000)
     assert (task.n_train, task.n_test, task.input_shape) == (60_000, 10_000, (28, 28))
-    assert len(np.unique(task.X_train, axis=0)) == 60_000  # no image twice
+    assert len({row.tobytes() for row in task.X_train}) == 60_000  # no image twice
     # The counts that LeCun's page prints for the digits 0 to 9.
     train = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     test = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
@@ -252,8 +251,6 @@ def test_the_whole_can_be_asked_for(mnist_data):
     assert np.bincount(random.labels_train, minlength=10).tolist() != [10] * 10
     with pytest.raises(ValueError, match="there are 5,000"):
         tasks.load("mnist", n_train=5000, n_test=1, full=False)
-    with pytest.raises(ValueError, match="full: found 'yes'; give True, False or None"):
-        tasks.load("mnist", full="yes")
 
 
 @pytest.mark.parametrize(
@@ -317,7 +314,7 @@ def published_batches(batches, monkeypatch):
 
 
 def pickled(records):
-    """A batch as Python 2 pickled it, strings of bytes among it, which Python 3 no longer writes."""
+    """A batch as Python 2 pickled it, with strings of bytes, which Python 3 no longer writes."""
 
     def short(text):
         return b"U" + bytes([len(text)]) + text
@@ -392,7 +389,7 @@ def test_what_is_no_batch_is_passed_over_and_never_run(contents, published_batch
     for name in _cifar_batches.NAMES:
         put_into(data_folder / "cifar-10-batches-py" / name, contents)
     put_into(data_folder / "cifar-10-python.tar.gz", archive({"data_batch_1": contents}, "w:gz"))
-    with pytest.raises(ValueError, match="not used, as its content is another: .*batches-py"):
+    with pytest.raises(ValueError, match=r"not used, as its content is another: .*batches-py"):
         cifar10.everything()
 
 
@@ -400,7 +397,7 @@ def test_altered_batches_are_not_used(batches, published_batches, data_folder):
     for name, records in batches.items():
         records[3, 7] ^= 1
         put_into(data_folder / f"cifar-10-batches-bin/{name}.bin", records.tobytes())
-    with pytest.raises(ValueError, match="not used, as its content is another: .*batches-bin"):
+    with pytest.raises(ValueError, match=r"not used, as its content is another: .*batches-bin"):
         cifar10.everything()
 
 
