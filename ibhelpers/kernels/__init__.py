@@ -8,7 +8,7 @@ any function.
 """
 
 from .arc_cosine import ArcCosine
-from .dot_product import Linear, Polynomial
+from .dot_product import Constant, Linear, Polynomial
 from .function import FunctionKernel, is_fixed
 from .infinite_network import NNGP, NTK
 from .kernel import Kernel, Product, Scaled, Sum
@@ -19,6 +19,7 @@ __all__ = [
     "NTK",
     "RBF",
     "ArcCosine",
+    "Constant",
     "FunctionKernel",
     "Kernel",
     "Laplace",

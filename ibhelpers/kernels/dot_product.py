@@ -1,15 +1,39 @@
-"""Kernels of the dot product of two inputs: linear and polynomial."""
+"""Kernels of the dot product of two inputs: constant, linear and polynomial."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
+import torch
 from jaxtyping import Float64
 from torch import Tensor
 
 from .._arguments import non_negative, positive, whole
 from .kernel import Kernel
+from .pair import Pair
+
+
+@dataclass(frozen=True)
+class Constant(Kernel):
+    """The kernel of constant hypotheses: κ(a, b) = 1.
+
+    Added to another kernel, ``RBF(1.0) + 4.0 * Constant()``, it gives each output an unknown mean,
+    normal with that variance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> (4.0 * Constant())(np.array([[1.0]]), np.array([[3.0], [4.0]]))
+    tensor([[4., 4.]], dtype=torch.float64)
+    """
+
+    def _tile(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
+        return A.new_ones(len(A), len(B))
+
+    def _diagonal(self, A: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
+        return A.new_ones(len(A))
 
 
 @dataclass(frozen=True)
@@ -47,6 +71,22 @@ class Linear(Kernel):
 
     def _diagonal(self, A: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
         return A.square().sum(dim=1).add_(self.bias_variance)
+
+    def free(self) -> list[tuple[str, float]]:
+        """The variance of the constant, unless there is none."""
+        return [("bias_variance", self.bias_variance)] if self.bias_variance else []
+
+    def with_free(self, values: Iterator[float]) -> Kernel:
+        """Return the kernel with the next value as variance of the constant, if there is one."""
+        return replace(self, bias_variance=next(values)) if self.bias_variance else self
+
+    def value(self, pair: Pair) -> Float64[Tensor, "n m"]:
+        """Return κ over the rows of a pair of short matrices, as a new array."""
+        return pair.dot_products().add_(self.bias_variance)
+
+    def pull_back(self, pair: Pair, W: Float64[Tensor, "n m"]) -> list[float]:
+        """Return bias_variance Σ W, if the variance is free."""
+        return [self.bias_variance * float(W.sum())] if self.bias_variance else []
 
 
 @dataclass(frozen=True)
@@ -93,3 +133,27 @@ class Polynomial(Kernel):
 
     def _diagonal(self, A: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
         return A.square().sum(dim=1).mul_(self.scale).add_(self.offset).pow_(self.degree)
+
+    # The scale is no free parameter: it is the offset's unit, times a power of the amplitude.
+
+    def free(self) -> list[tuple[str, float]]:
+        """The offset, unless it is 0."""
+        return [("offset", self.offset)] if self.offset else []
+
+    def with_free(self, values: Iterator[float]) -> Kernel:
+        """Return the kernel with the next value as offset, if there is one."""
+        return replace(self, offset=next(values)) if self.offset else self
+
+    def value(self, pair: Pair) -> Float64[Tensor, "n m"]:
+        """Return κ over the rows of a pair of short matrices, as a new array."""
+        return self._base(pair).pow_(self.degree)
+
+    def pull_back(self, pair: Pair, W: Float64[Tensor, "n m"]) -> list[float]:
+        """Return offset · degree Σ W base^(degree − 1), if the offset is free."""
+        if not self.offset:
+            return []
+        powers = self._base(pair).pow_(self.degree - 1)
+        return [self.offset * self.degree * float(torch.sum(powers.mul_(W)))]
+
+    def _base(self, pair: Pair) -> Float64[Tensor, "n m"]:
+        return pair.dot_products().mul_(self.scale).add_(self.offset)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .._arguments import ArrayLike, positive
 from .inputs import as_inputs
+from .pair import Pair
 
 # Rows and columns of one tile. What a kernel needs besides its result is a few tiles (8 MB each
 # on a CPU, 128 MB on a GPU, which needs more work at a time to be busy) and the tile's inputs.
@@ -29,6 +30,10 @@ class Kernel(ABC):
 
     A new kernel defines ``_tile(A, B)``, which may allocate a few arrays as large as its result,
     and ``_diagonal(A)``. Nothing else in a kernel has to think about memory or symmetry.
+
+    A kernel whose parameters training data may choose also names them in ``free()``, makes a kernel
+    of others in ``with_free``, and gives derivatives in ``pull_back``; ``GaussianSpace.fit``
+    searches over them.
     """
 
     @abstractmethod
@@ -38,6 +43,26 @@ class Kernel(ABC):
     @abstractmethod
     def _diagonal(self, A: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
         """Return κ(a, a) over the rows of A, as a new array."""
+
+    def free(self) -> list[tuple[str, float]]:
+        """Name and value of every positive parameter that training data may choose, in order."""
+        return []
+
+    def with_free(self, values: Iterator[float]) -> Kernel:
+        """Return the kernel with the next values in place of its free parameters."""
+        return self
+
+    def value(self, pair: Pair) -> Float64[Tensor, "n m"]:
+        """Return κ over the rows of a pair of short matrices, as a new array."""
+        return self._checked_tile(pair.A, pair.B)
+
+    def pull_back(self, pair: Pair, W: Float64[Tensor, "n m"]) -> list[float]:
+        """Return Σ_ij W_ij ∂κ(a_i, b_j)/∂ log θ for every free parameter θ.
+
+        W is the derivative of some number with respect to the entries of the kernel's matrix; the
+        result is that number's derivative with respect to the logarithms of the parameters.
+        """
+        return []
 
     def __call__(
         self,
@@ -167,6 +192,22 @@ class Sum(Kernel):
     def _diagonal(self, A: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
         return self.left._diagonal(A).add_(self.right._diagonal(A))
 
+    def free(self) -> list[tuple[str, float]]:
+        """The free parameters of the left kernel, then of the right one."""
+        return self.left.free() + self.right.free()
+
+    def with_free(self, values: Iterator[float]) -> Kernel:
+        """Return the sum of both kernels with the next values."""
+        return Sum(self.left.with_free(values), self.right.with_free(values))
+
+    def value(self, pair: Pair) -> Float64[Tensor, "n m"]:
+        """Return the sum of both kernels' values."""
+        return self.left.value(pair).add_(self.right.value(pair))
+
+    def pull_back(self, pair: Pair, W: Float64[Tensor, "n m"]) -> list[float]:
+        """Return what both kernels return for the same W."""
+        return self.left.pull_back(pair, W) + self.right.pull_back(pair, W)
+
     def __repr__(self) -> str:
         """Return the expression that makes the kernel."""
         return f"{self.left} + {self.right}"
@@ -191,6 +232,25 @@ class Product(Kernel):
 
     def _diagonal(self, A: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
         return self.left._diagonal(A).mul_(self.right._diagonal(A))
+
+    def free(self) -> list[tuple[str, float]]:
+        """The free parameters of the left kernel, then of the right one."""
+        return self.left.free() + self.right.free()
+
+    def with_free(self, values: Iterator[float]) -> Kernel:
+        """Return the product of both kernels with the next values."""
+        return Product(self.left.with_free(values), self.right.with_free(values))
+
+    def value(self, pair: Pair) -> Float64[Tensor, "n m"]:
+        """Return the product of both kernels' values."""
+        return self.left.value(pair).mul_(self.right.value(pair))
+
+    def pull_back(self, pair: Pair, W: Float64[Tensor, "n m"]) -> list[float]:
+        """Return what each kernel returns for W times the other's values."""
+        found = self.left.pull_back(pair, W * self.right.value(pair)) if self.left.free() else []
+        if self.right.free():
+            found += self.right.pull_back(pair, W * self.left.value(pair))
+        return found
 
     def __repr__(self) -> str:
         """Return the expression that makes the kernel."""
@@ -227,6 +287,25 @@ class Scaled(Kernel):
 
     def _diagonal(self, A: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
         return self.kernel._diagonal(A).mul_(self.factor)
+
+    def free(self) -> list[tuple[str, float]]:
+        """The factor, called amplitude, then the free parameters of the kernel."""
+        return [("amplitude", self.factor), *self.kernel.free()]
+
+    def with_free(self, values: Iterator[float]) -> Kernel:
+        """Return the kernel with the next values, times the first of them."""
+        factor = next(values)
+        return Scaled(factor, self.kernel.with_free(values))
+
+    def value(self, pair: Pair) -> Float64[Tensor, "n m"]:
+        """Return the factor times the kernel's values."""
+        return self.kernel.value(pair).mul_(self.factor)
+
+    def pull_back(self, pair: Pair, W: Float64[Tensor, "n m"]) -> list[float]:
+        """Return Σ W κ, which is the factor's, and the kernel's for the factor times W."""
+        of_factor = float(torch.sum(W * self.kernel.value(pair))) * self.factor
+        inner = self.kernel.pull_back(pair, W)
+        return [of_factor, *(self.factor * found for found in inner)]
 
     def __repr__(self) -> str:
         """Return the expression that makes the kernel."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,9 +13,10 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from .._arguments import ArrayLike, positive, whole
-from .distances import absolute_distances, squared_distances
+from .distances import squared_distances
 from .inputs import as_inputs
 from .kernel import Kernel
+from .pair import Pair
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,59 @@ class Stationary(Kernel):
         self._unit(A)  # inputs of the wrong width have no diagonal either
         return torch.ones(len(A), dtype=torch.float64, device=A.device)
 
+    def free(self) -> list[tuple[str, float]]:
+        """The lengthscale, or lengthscales with their columns."""
+        if isinstance(self.lengthscale, tuple):
+            return [(f"lengthscale[{c}]", value) for c, value in enumerate(self.lengthscale)]
+        return [("lengthscale", self.lengthscale)]
+
+    def with_free(self, values: Iterator[float]) -> Kernel:
+        """Return the kernel with the next values as lengthscales."""
+        if isinstance(self.lengthscale, tuple):
+            return replace(self, lengthscale=tuple(next(values) for _ in self.lengthscale))
+        return replace(self, lengthscale=next(values))
+
 
 @dataclass(frozen=True)
-class RBF(Stationary):
+class Isotropic(Stationary):
+    """A kernel of u, the squared Euclidean distance in units of the lengthscale.
+
+    It is ``_shape(u)``, and ``_slope(u)`` is −2 dκ/du: the derivative with respect to the log of a
+    lengthscale is the slope times that input's share of u. Both may use the memory of u.
+    """
+
+    @abstractmethod
+    def _shape(self, u: Float64[Tensor, "n m"]) -> Float64[Tensor, "n m"]:
+        """Return κ."""
+
+    @abstractmethod
+    def _slope(self, u: Float64[Tensor, "n m"]) -> Float64[Tensor, "n m"]:
+        """Return −2 dκ/du; any finite number where u is 0."""
+
+    def _tile(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
+        return self._shape(squared_distances(A, B, self._unit(A)))
+
+    def value(self, pair: Pair) -> Float64[Tensor, "n m"]:
+        """Return κ over the rows of a pair of short matrices, as a new array."""
+        return self._shape(pair.squared_distances(self._unit(pair.A)))
+
+    def pull_back(self, pair: Pair, W: Float64[Tensor, "n m"]) -> list[float]:
+        """Return Σ_ij W_ij ∂κ_ij/∂ log θ for every lengthscale."""
+        unit = self._unit(pair.A)
+        u = pair.squared_distances(unit)
+        if len(unit) == 1:
+            weights = self._slope(u.clone()).mul_(W)
+            return [float(torch.dot(weights.view(-1), u.view(-1)))]
+        # Σ_ij G_ij (p_i − q_j)² for each column, without an array of its own for any of them.
+        centre = pair.B.mean(dim=0)
+        P, Q = (pair.A - centre) / unit, (pair.B - centre) / unit
+        G = self._slope(u).mul_(W)
+        squares = G.sum(1) @ P.square() + G.sum(0) @ Q.square()
+        return (squares - 2.0 * (P * (G @ Q)).sum(0)).tolist()
+
+
+@dataclass(frozen=True)
+class RBF(Isotropic):
     """The radial basis function (squared exponential, Gaussian) kernel.
 
     κ(a, b) = exp(−|a − b|² / (2 lengthscale²)), where each coordinate of a − b is divided by its
@@ -94,8 +146,10 @@ class RBF(Stationary):
             [0.6065, 0.6065]], dtype=torch.float64)
     """
 
-    def _tile(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
-        return squared_distances(A, B, self._unit(A)).mul_(-0.5).exp_()
+    def _shape(self, u: Float64[Tensor, "n m"]) -> Float64[Tensor, "n m"]:
+        return u.mul_(-0.5).exp_()
+
+    _slope = _shape
 
     @classmethod
     def from_median(cls, X: ArrayLike, *, max_rows: Integral = 2000) -> RBF:
@@ -163,11 +217,29 @@ class Laplace(Stationary):
     """
 
     def _tile(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
-        return absolute_distances(A, B, self._unit(A)).neg_().exp_()
+        return self.value(Pair(A, B))
+
+    def value(self, pair: Pair) -> Float64[Tensor, "n m"]:
+        """Return κ over the rows of a pair of short matrices, as a new array."""
+        return pair.absolute_distances(self._unit(pair.A)).neg_().exp_()
+
+    def pull_back(self, pair: Pair, W: Float64[Tensor, "n m"]) -> list[float]:
+        """Return Σ_ij W_ij ∂κ_ij/∂ log θ for every lengthscale."""
+        unit = self._unit(pair.A)
+        distances = pair.absolute_distances(unit)
+        weights = distances.neg().exp_().mul_(W)
+        if len(unit) == 1:
+            return [float(torch.dot(weights.view(-1), distances.view(-1)))]
+        apart = torch.empty_like(weights)
+        found = []
+        for a, b, scale in zip(pair.A.T, pair.B.T, unit.tolist(), strict=True):
+            torch.sub(a[:, None], b, out=apart)
+            found.append(float(torch.dot(weights.view(-1), apart.abs_().view(-1))) / scale)
+        return found
 
 
 @dataclass(frozen=True)
-class Matern(Stationary):
+class Matern(Isotropic):
     """The Matérn kernel, whose hypotheses are as rough as one chooses.
 
     With r = |a − b| / lengthscale, κ(a, b) is
@@ -207,17 +279,27 @@ class Matern(Stationary):
         if self.nu not in (0.5, 1.5, 2.5):
             raise ValueError(f"nu: found {self.nu}; give 0.5, 1.5 or 2.5, or use RBF for nu = ∞.")
 
-    def _tile(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
-        s = squared_distances(A, B, self._unit(A)).mul_(2 * self.nu).sqrt_()
-        s.clamp_(max=1000.0)  # exp(−1000) is 0; without a limit, infinity would meet it as NaN
+    def _root(self, u: Float64[Tensor, "n m"]) -> Float64[Tensor, "n m"]:
+        """√(2ν u), with a limit: exp(−1000) is 0, and infinity would meet it as NaN."""
+        return u.mul_(2 * self.nu).sqrt_().clamp_(max=1000.0)
+
+    def _shape(self, u: Float64[Tensor, "n m"]) -> Float64[Tensor, "n m"]:
+        s = self._root(u)
         if self.nu == 0.5:
             return s.neg_().exp_()
         polynomial = 1.0 + s if self.nu == 1.5 else 1.0 + s + s.square() / 3.0
         return polynomial.mul_(s.neg_().exp_())
 
+    def _slope(self, u: Float64[Tensor, "n m"]) -> Float64[Tensor, "n m"]:
+        s = self._root(u)
+        if self.nu == 0.5:  # which is infinite at 0, where nothing has a share of u
+            return torch.where(s > 0, s.neg().exp_().div_(s), 0.0)
+        polynomial = 3.0 if self.nu == 1.5 else 5.0 / 3.0 * (1.0 + s)
+        return s.neg().exp_().mul_(polynomial)
+
 
 @dataclass(frozen=True)
-class RationalQuadratic(Stationary):
+class RationalQuadratic(Isotropic):
     """The rational quadratic kernel: RBF kernels of many lengthscales at once.
 
     κ(a, b) = (1 + |a − b|² / (2 alpha lengthscale²))^(−alpha), a mixture of RBF kernels whose
@@ -253,6 +335,24 @@ class RationalQuadratic(Stationary):
         super().__post_init__()
         object.__setattr__(self, "alpha", positive("alpha", self.alpha))
 
-    def _tile(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
-        D = squared_distances(A, B, self._unit(A))
-        return D.div_(2.0 * self.alpha).log1p_().mul_(-self.alpha).exp_()
+    def _shape(self, u: Float64[Tensor, "n m"]) -> Float64[Tensor, "n m"]:
+        return u.div_(2.0 * self.alpha).log1p_().mul_(-self.alpha).exp_()
+
+    def _slope(self, u: Float64[Tensor, "n m"]) -> Float64[Tensor, "n m"]:
+        return u.div_(2.0 * self.alpha).log1p_().mul_(-self.alpha - 1.0).exp_()
+
+    def free(self) -> list[tuple[str, float]]:
+        """The lengthscales, then alpha."""
+        return [*super().free(), ("alpha", self.alpha)]
+
+    def with_free(self, values: Iterator[float]) -> Kernel:
+        """Return the kernel with the next values as lengthscales and alpha."""
+        return replace(super().with_free(values), alpha=next(values))
+
+    def pull_back(self, pair: Pair, W: Float64[Tensor, "n m"]) -> list[float]:
+        """Return Σ_ij W_ij ∂κ_ij/∂ log θ for every lengthscale, and for alpha."""
+        v = pair.squared_distances(self._unit(pair.A)).div_(2.0 * self.alpha)
+        log = v.log1p()
+        share = v.div_(1.0 + v).sub_(log).mul_(self.alpha)
+        of_alpha = share.mul_(log.mul_(-self.alpha).exp_()).mul_(W).sum()
+        return [*super().pull_back(pair, W), float(of_alpha)]

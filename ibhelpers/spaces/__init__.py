@@ -4,12 +4,14 @@
 `ibhelpers.networks`.
 """
 
+from .choice import Choice
 from .gaussian import GaussianSpace
 from .infinite_network import InfiniteNetworkSpace
 from .loss import Loss, loss_function
 from .posterior import Posterior, Spectrum
 
 __all__ = [
+    "Choice",
     "GaussianSpace",
     "InfiniteNetworkSpace",
     "Loss",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from numbers import Integral
 from typing import Any
@@ -18,10 +18,11 @@ from .._arguments import ArrayLike, available_device, non_negative, torch_genera
 from .._memory import free_memory, in_words
 from .._progress import progress_bar
 from .._warnings import warn
-from ..kernels import FunctionKernel, Kernel, is_fixed
+from ..kernels import RBF, FunctionKernel, Kernel, is_fixed
 from ..laws import GeneralizedChi2
 from ..tasks import Task
 from . import _evidence as evidence
+from . import _fit
 from ._conditioning import (
     JITTERS,
     Conditioning,
@@ -29,6 +30,7 @@ from ._conditioning import (
     memory_needed,
     subtract_gram_,
 )
+from .choice import Choice
 from .loss import Loss, loss_function
 from .posterior import EPS, Posterior, Spectrum, warn_of_rounding
 
@@ -95,6 +97,7 @@ class GaussianSpace:
         self._kernel = kernel if isinstance(kernel, Kernel) else FunctionKernel(kernel)
         self._noise = non_negative("noise", noise)
         self._device = available_device(device)
+        self._choice: Choice | None = None
         self._known: WeakKeyDictionary[Task, Spectrum] = WeakKeyDictionary()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -104,6 +107,122 @@ class GaussianSpace:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Begin with nothing known."""
         vars(self).update(state, _known=WeakKeyDictionary())
+
+    @classmethod
+    def fit(
+        cls,
+        task: Task,
+        kernel: Kernel | Callable[..., Any] = RBF,
+        *,
+        ard: bool = False,
+        amplitude: float | None = None,
+        noise: float | None = None,
+        hold: Collection[str] = (),
+        mean: str = "zero",
+        criterion: str = "evidence",
+        bounds: Mapping[str, tuple[float, float]] | None = None,
+        starts: int = 4,
+        device: str | torch.device | None = None,
+    ) -> GaussianSpace:
+        r"""The space that explains the training data best; test data are never looked at.
+
+        Lengthscales and the kernel's other parameters, amplitude and noise are those of the
+        highest evidence, the density that the space gives the training targets before it has seen
+        them (see `log_marginal_likelihood`). With the noise as a share :math:`\tau` of the
+        amplitude, the best amplitude is closed,
+        :math:`s^* = \mathrm{tr}(Y^T (K + \tau I)^{-1} Y) / nk`; the other numbers are searched, by
+        exact gradients.
+
+        Parameters
+        ----------
+        task : Task
+            Of which the training data are used.
+        kernel : kernel, class of kernels, or function
+            What hypotheses are like. The parameters of an object, such as ``RBF(5.0)`` or
+            ``RBF(1.0) + Linear(1.0)``, are where the search begins; every summand gets an
+            amplitude. Depths and degrees, and variances that are 0, stay; so does everything about
+            infinite networks but their amplitude.
+        ard : bool
+            Whether every input has a lengthscale of its own (automatic relevance determination).
+        amplitude : float, optional
+            To be held, as a factor of the kernel as it is given; chosen when not given.
+        noise : float, optional
+            Variance to be held; chosen when not given.
+        hold : collection of str
+            Names of the kernel's parameters to be held, such as ``"lengthscale"``; ``"kernel"``
+            holds all of them.
+        mean : {"zero", "constant"}
+            "constant" adds a constant to every hypothesis, of a variance that is chosen too. (To
+            centre a task on the mean of its training targets is the other way; the targets
+            are then no longer independent of one another, and the evidence does not know it.)
+        criterion : {"evidence", "leave_one_out"}
+            The second is the log density of each training target given all others.
+        bounds : mapping from names to pairs, optional
+            Limits of the search, as ``{"lengthscale": (0.1, 10.0)}``; of the noise as a share of
+            the amplitude, if both are chosen. By default in units of what is typical, and such
+            that the covariance keeps digits.
+        starts : int
+            How many searches are begun, on a part of the data.
+        device : str or torch.device, optional
+            Where to compute.
+
+        Returns
+        -------
+        GaussianSpace
+            Whose `choice` says what was chosen, and how. The same data give the same space.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not of its kind, all targets are 0, or no covariance is positive
+            definite.
+
+        Warns
+        -----
+        UserWarning
+            If the search ended on a bound that the evidence would leave, and on which.
+
+        Notes
+        -----
+        Rasmussen and Williams, *Gaussian Processes for Machine Learning* (MIT Press, 2006), section
+        5.4. A search ends where the next step promises less than 1e-4 nats.
+
+        Examples
+        --------
+        >>> import ibhelpers as ib
+        >>> task = ib.tasks.load("digits", n_train=200, n_test=100)
+        >>> choice = ib.GaussianSpace.fit(task).choice
+        >>> print(f"{choice.value:.1f} nats with amplitude {choice.amplitude:.4f}")
+        1057.5 nats with amplitude 0.0627
+        """
+        if cls is not GaussianSpace:
+            raise ValueError(
+                f"{cls.__name__}: an ensemble of trained networks has no evidence; fit a "
+                "GaussianSpace with the kernel ibhelpers.kernels.NNGP instead."
+            )
+        place = available_device(device)
+        X, Y = (torch.tensor(a, dtype=torch.float64, device=place) for a in _training(task))
+        question = _fit.Question.of(
+            X,
+            kernel,
+            ard=ard,
+            amplitude=amplitude,
+            noise=noise,
+            hold=hold,
+            criterion=criterion,
+            mean=mean,
+            bounds=bounds,
+            starts=starts,
+        )
+        choice = _fit.choose(X, Y, question)
+        space = cls(choice.amplitude * choice.kernel, noise=choice.noise, device=place)
+        space._choice = choice
+        return space
+
+    @property
+    def choice(self) -> Choice | None:
+        """How `fit` came to this space; None for one that was made otherwise."""
+        return self._choice
 
     @property
     def kernel(self) -> Kernel:
@@ -437,6 +556,10 @@ class GaussianSpace:
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, dtype=torch.float64, device=self.device)
+
+
+def _training(task: Task) -> tuple[np.ndarray, np.ndarray]:
+    return task.X_train, task.y_train
 
 
 def _sizes(task: Task) -> tuple[int, int, int, int]:
