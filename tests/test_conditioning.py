@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import os
 import pickle
 import subprocess
 import sys
@@ -175,6 +176,14 @@ def test_an_ensemble_of_networks_has_neither():
         ensemble.learning_curve(a_task(), [10])
 
 
+def test_an_ensemble_that_does_not_fit_in_memory_is_refused(monkeypatch):
+    ensemble, task = ib.InfiniteNetworkSpace(depth=1), a_task()
+    assert ensemble.memory_needed(ib.Task(np.ones((1, 2)), [0.0], np.ones((1, 2)), [0.0])) > 0
+    monkeypatch.setattr(gaussian, "free_memory", lambda device: ensemble.memory_needed(task) - 1)
+    with pytest.raises(ValueError, match=r"training examples would fit|fewer test examples"):
+        ensemble.loss_law(task)
+
+
 # --- reuse --------------------------------------------------------------------------------------
 
 
@@ -239,6 +248,41 @@ def test_a_space_is_copied_without_what_it_keeps(space):
     for copied in (copy.deepcopy(space), pickle.loads(pickle.dumps(space))):
         assert repr(copied) == repr(space)
         assert copied.loss_law(task).mean() == space.loss_law(task).mean()
+
+
+FORKED = """
+import os, signal, sys, torch
+import ibhelpers as ib
+torch.set_num_threads(2)
+task = ib.tasks.load("digits", n_train=600, n_test=300)
+law = ib.GaussianSpace(ib.kernels.RBF(2.0)).loss_law(task)
+asked = {
+    "kernel": lambda: ib.GaussianSpace(ib.kernels.RBF(3.0)).loss_law(task),
+    "law": lambda: law.logcdf(0.01),
+    "after all": lambda: torch.set_num_threads(1) or asked["kernel"]() and None,
+}
+for name, ask in asked.items():
+    if os.fork() == 0:
+        signal.alarm(60)  # what hangs is killed
+        try:
+            ask()
+            print(name, "answered", flush=True)
+        except RuntimeError as error:
+            print(name, error, flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_process_that_would_wait_for_ever_is_refused():
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, check=True
+    )
+    lines = run.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["kernel", "law", "after"], run.stdout
+    assert all("get_context('spawn')" in line for line in lines[:2])
+    assert lines[2] == "after all answered"
 
 
 # --- memory -------------------------------------------------------------------------------------

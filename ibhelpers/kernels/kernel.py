@@ -12,6 +12,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from .._arguments import ArrayLike, positive
+from .._fork import refuse_orphans
 from .inputs import as_inputs
 from .pair import Pair
 
@@ -88,7 +89,10 @@ class Kernel(ABC):
             If inputs are not finite (n, d) matrices of one width on one device, if ``out`` does
             not fit, or if κ is not finite somewhere. After the last of these, ``out`` is
             partly written.
+        RuntimeError
+            If the process was forked from one that had computed with several threads.
         """
+        refuse_orphans()
         A = as_inputs("A", A)
         symmetric = B is None or B is A
         B = A if symmetric else as_inputs("B", B, like=A)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .._arguments import ArrayLike, Values, as_float64
+from .._fork import refuse_orphans
 
 
 class Law(abc.ABC):
@@ -123,6 +124,7 @@ class Law(abc.ABC):
         at_most: float = math.inf,
     ) -> Values:
         """Apply a function of vectors to x of any kind and shape, after checking it."""
+        refuse_orphans()
         values = as_float64(name, x).to(self.device)
         bad = ~((values >= at_least) & (values <= at_most))
         if bool(bad.any()):

@@ -16,6 +16,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .._arguments import available_device, seed_of, whole
+from .._fork import refuse_orphans
 from .._warnings import warn
 from ..spaces.gaussian import Loss, loss_function
 from ..tasks import Task
@@ -215,6 +216,7 @@ class NetworkSpace:
             If hypotheses diverged (how many, and which); if memory ran out and the chunk was
             halved; if the checkpoint could not be written; if training was interrupted.
         """
+        refuse_orphans()
         n, seed = whole("n", n, at_least=1), seed_of(seed)
         run = self._prepare(task, seed, curves=curves, outputs=outputs, n=n)
         file = None if checkpoint is None else Checkpoint(checkpoint, run.identity)

@@ -124,7 +124,7 @@ class Conditioning:
         See `rounding_errors`; A is measured by its products with a few random vectors.
         """
         half, whitened = self.half[:, :size], self.whitened[:, :size]
-        sides = torch.cat([half.T @ _random(self.n_test, half), whitened.T], dim=1)
+        sides = torch.cat([half.T @ probes(self.n_test, half), whitened.T], dim=1)
         squares = _solve_transposed(self.factor[:size, :size], sides).square().sum(0)
         weights, alpha = float(squares[:_PROBES].mean()), float(squares[_PROBES:].mean())
         return rounding_errors(self._largest(size), weights, alpha, self.n_test)
@@ -132,16 +132,12 @@ class Conditioning:
     def condition(self, size: int) -> float:
         """The condition number for the first ``size`` examples: a lower bound, most often near it.
 
-        The norm of the inverse is found by two steps of power iteration from random vectors, and
-        by the pivots; that of the matrix is at least its largest pivot.
+        That of the pivots, or the largest pivot times the norm of the inverse.
         """
         factor = self.factor[:size, :size]
         pivots = factor.diagonal()
         by_pivots = float(pivots.max() / pivots.min()) ** 2
-        once = _solve_transposed(factor, _solve(factor, _random(size, factor)))
-        before = once.norm()
-        twice = _solve_transposed(factor, _solve(factor, once))
-        return max(by_pivots, self._largest(size) * float(twice.norm() / before))
+        return max(by_pivots, self._largest(size) * inverse_norm(factor))
 
     def _largest(self, size: int) -> float:
         """The largest pivot, which is no larger than the largest entry of the diagonal."""
@@ -176,8 +172,15 @@ def _eliminate(
     return True
 
 
-def _random(n: int, like: Tensor) -> Float64[Tensor, "n probes"]:
-    """Vectors that have a part along every direction, the same each time."""
+def inverse_norm(factor: Float64[Tensor, "n n"]) -> float:
+    """The norm of (L Lᵀ)⁻¹, from below: two steps of power iteration from random vectors."""
+    once = _solve_transposed(factor, _solve(factor, probes(len(factor), factor)))
+    before = float(once.norm())  # solving again takes its place
+    return float(_solve_transposed(factor, _solve(factor, once)).norm()) / before
+
+
+def probes(n: int, like: Tensor) -> Float64[Tensor, "n probes"]:
+    """A few vectors that have a part along every direction, the same each time."""
     random = torch.Generator().manual_seed(0)
     return torch.randn(n, _PROBES, generator=random, dtype=torch.float64).to(like.device)
 
@@ -243,7 +246,12 @@ def memory_needed(n: int, m: int, k: int, d: int, device: torch.device, keep: bo
     panels = 3 * rows * min(n, _COLUMNS[_kind(device)])
     conditioning = rows * n + max(panels, m * m)
     diagonalising = (rows * n + 4 * m * m) if keep else 3 * m * m
-    return 8 * (given + max(conditioning, diagonalising)) + _WORKSPACE[_kind(device)]
+    return 8 * (given + max(conditioning, diagonalising)) + workspace(device)
+
+
+def workspace(device: torch.device) -> int:
+    """Bytes that are taken beside the large arrays."""
+    return _WORKSPACE[_kind(device)]
 
 
 def _work(n: int, more: int, points: Tensor) -> float:

@@ -15,6 +15,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from .._arguments import ArrayLike, available_device, non_negative, torch_generator_of, whole
+from .._fork import refuse_orphans
 from .._memory import free_memory, in_words
 from .._progress import progress_bar
 from .._warnings import warn
@@ -68,7 +69,9 @@ class GaussianSpace:
     but while it is diagonalised; `memory_needed` says how much that is. A space does not change,
     and it keeps m² numbers of the task it was asked about last, so that the next question about
     the same task, for its law or for samples, does not condition again. (Not where the kernel is a
-    function of the reader's own, which may read something that changes.)
+    function of the reader's own, which may read something that changes.) Use several processes with
+    ``multiprocessing.get_context("spawn")``: one that is forked after the first computation would
+    wait for torch's threads for ever, and is refused.
 
     Source: C. E. Rasmussen and C. K. I. Williams, Gaussian Processes for
     Machine Learning, MIT Press 2006, section 2.2 and algorithm 2.1.
@@ -257,7 +260,11 @@ class GaussianSpace:
         >>> print(f"{space.memory_needed(task) / 2**20:.0f} MiB")
         130 MiB
         """
-        return memory_needed(*_sizes(task), self.device)
+        return self._bytes(*_sizes(task))
+
+    def _bytes(self, n: int, m: int, k: int, d: int, keep: bool = False) -> int:
+        """What n training and m test examples with k outputs and d inputs take."""
+        return memory_needed(n, m, k, d, self.device, keep)
 
     def posterior(self, task: Task) -> Posterior:
         """Mean and covariance of the outputs at the test points, given the training set.
@@ -457,6 +464,7 @@ class GaussianSpace:
 
     def _blocks(self, task: Task, n: int, seed: int) -> Iterator[Tensor]:
         """Hypotheses in blocks of bounded memory, whose size depends on m and k alone."""
+        refuse_orphans()
         n, generator = whole("n", n, at_least=1), torch_generator_of(seed, self.device)
         spectrum = self.spectrum(task)
         deviation = spectrum.variance.clamp(min=0).sqrt()[:, None]
@@ -505,6 +513,7 @@ class GaussianSpace:
 
         Nothing large is allocated before it is known to fit.
         """
+        refuse_orphans()
         if self.noise == 0:
             _refuse_contradictions(task)
         n, m, k, d = _sizes(task)
@@ -538,12 +547,10 @@ class GaussianSpace:
 
     def _refuse_what_cannot_fit(self, n: int, m: int, k: int, d: int, keep: bool) -> int:
         """The memory needed in bytes, if there is so much."""
-        needed, free = memory_needed(n, m, k, d, self.device, keep), free_memory(self.device)
+        needed, free = self._bytes(n, m, k, d, keep), free_memory(self.device)
         if needed <= free:
             return needed
-        fits = bisect_right(
-            range(n), free, key=lambda n: memory_needed(n, m, k, d, self.device, keep)
-        )
+        fits = bisect_right(range(n), free, key=lambda n: self._bytes(n, m, k, d, keep))
         raise ValueError(
             f"task: {n:,} training and {m:,} test examples take {in_words(needed)}, and "
             f"{in_words(free)} are free on '{self.device}'. "

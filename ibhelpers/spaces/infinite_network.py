@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float64
+from torch import Tensor
 
+from .._fork import refuse_orphans
 from ..kernels import NNGP, NTK
 from ..tasks import Task
-from ._conditioning import Conditioning
+from ._conditioning import Conditioning, inverse_norm, probes, workspace
 from .gaussian import GaussianSpace
 from .posterior import EPS, Posterior, rounding_errors, warn_of_rounding
 
@@ -74,20 +77,45 @@ class InfiniteNetworkSpace(GaussianSpace):
         Raises
         ------
         ValueError
-            If the tangent kernel of the training inputs is singular to working precision.
+            If the memory that is free does not suffice, or the tangent kernel of the training
+            inputs is singular to working precision.
 
         Warns
         -----
         UserWarning
             If it is nearly so, as for `GaussianSpace.posterior`.
         """
-        X, Y, X_test = (
-            torch.tensor(a, dtype=torch.float64, device=self.device)
-            for a in (task.X_train, task.y_train, task.X_test)
+        refuse_orphans()
+        n, m, k, d = task.n_train, task.n_test, task.n_outputs, task.n_inputs
+        self._refuse_what_cannot_fit(n, m, k, d, keep=False)
+        X, Y, X_test = (self._tensor(a) for a in (task.X_train, task.y_train, task.X_test))
+        factor, condition = self._factorised(X)
+        A = torch.cholesky_solve(self.kernel(X, X_test), factor).T
+        mean = A @ Y
+        prior, cross, start = self.at_start(X_test), self.at_start(X, X_test), self.at_start(X)
+        mean_error, variance_error = self._rounding(factor, A, Y, cross, start)
+        across = A @ cross
+        covariance = prior - across - across.T + A @ start @ A.T
+        largest = float(prior.diagonal().max())
+        posterior = Posterior(
+            mean=mean,
+            covariance=(covariance + covariance.T) / 2,
+            jitter=0.0,
+            condition=condition,
+            resolution=max(EPS * (n + m) * largest, variance_error),
+            mean_error=mean_error,
+            covariance_error=EPS * largest + variance_error / m**0.5,
         )
+        warn_of_rounding(posterior, f"{self.kernel!r}")
+        return posterior
+
+    def _factorised(self, X: Float64[Tensor, "n d"]) -> tuple[Float64[Tensor, "n n"], float]:
+        """The Cholesky factor of the tangent kernel, and its condition number."""
         factor, failed = torch.linalg.cholesky_ex(self.kernel(X))
-        pivots = factor.diagonal()
-        condition = float(pivots.max() / pivots.min()) ** 2 if not failed else float("inf")
+        pivots, condition = factor.diagonal(), float("inf")
+        if not failed:
+            by_pivots = float(pivots.max() / pivots.min()) ** 2
+            condition = max(by_pivots, float(pivots.max()) ** 2 * inverse_norm(factor))
         if not condition * len(X) * EPS < 1.0:
             raise ValueError(
                 f"task: the tangent kernel of its {len(X)} training inputs is singular to working "
@@ -95,29 +123,34 @@ class InfiniteNetworkSpace(GaussianSpace):
                 "targets. Are two inputs equal, or multiples of each other? Remove one, or give "
                 "bias_variance > 0."
             )
-        A = torch.cholesky_solve(self.kernel(X, X_test), factor).T
+        return factor, condition
+
+    def _rounding(
+        self,
+        factor: Float64[Tensor, "n n"],
+        A: Float64[Tensor, "m n"],
+        Y: Float64[Tensor, "n k"],
+        cross: Float64[Tensor, "n m"],
+        start: Float64[Tensor, "n n"],
+    ) -> tuple[float, float]:
+        """Rounding errors to expect: of an entry of the mean, and of the variance of a direction.
+
+        An error δΘ moves A by -A δΘ Θ⁻¹, and the covariance by more than that of a posterior: by
+        -A δΘ B and its transpose, B = Θ⁻¹ (K Aᵀ - K_n*), which a few of its products measure.
+        """
         alpha = torch.cholesky_solve(Y, factor)
+        z = probes(len(A), A)
+        B = torch.cholesky_solve(start @ (A.T @ z) - cross @ z, factor)
+        unit, A_squared = float(factor.diagonal().max()) ** 2, float(A.square().sum())
+        B_squared = float(B.square().sum(0).mean())
         mean_error, variance_error = rounding_errors(
-            float(pivots.max()) ** 2,
-            float(A.square().sum()),
-            float(alpha.square().sum(0).mean()),
-            len(A),
+            unit, A_squared, float(alpha.square().sum(0).mean()), len(A)
         )
-        prior, cross = self.at_start(X_test), self.at_start(X, X_test)
-        covariance = prior - A @ cross - (A @ cross).T + A @ self.at_start(X) @ A.T
-        posterior = Posterior(
-            mean=A @ Y,
-            covariance=(covariance + covariance.T) / 2,
-            jitter=0.0,
-            condition=condition,
-            resolution=max(
-                EPS * (len(X) + len(X_test)) * float(prior.diagonal().max()), variance_error
-            ),
-            mean_error=mean_error,
-            covariance_error=EPS * float(prior.diagonal().max()) + variance_error / len(A) ** 0.5,
-        )
-        warn_of_rounding(posterior, f"{self.kernel!r}")
-        return posterior
+        return mean_error, variance_error + 2 * EPS * unit * (A_squared * B_squared) ** 0.5
+
+    def _bytes(self, n: int, m: int, k: int, d: int, keep: bool = False) -> int:
+        """Two matrices of the training inputs at a time, three between both, four of the others."""
+        return 8 * (2 * n * n + 3 * n * m + 4 * m * m + (n + m) * (d + k)) + workspace(self.device)
 
     def _condition(self, task: Task, *, test: bool = True, keep: bool = False) -> Conditioning:
         raise ValueError(
