@@ -43,9 +43,8 @@ def copies(file: DataFile) -> list[Path]:
 
 
 def find(file: DataFile) -> Path | None:
-    """Where an intact file lies; else where one lies that is not; else None."""
-    here = copies(file)
-    return next((path for path in here if is_intact(path, file)), here[0] if here else None)
+    """Where an intact copy of a file lies, or None."""
+    return next((path for path in copies(file) if is_intact(path, file)), None)
 
 
 def is_intact(path: Path, file: DataFile) -> bool:

@@ -14,6 +14,7 @@ from ._datafile import DataFile
 from ._files import (
     SHIPPED_FOLDER,
     cache_folder,
+    content,
     copies,
     find,
     how_to_restore,
@@ -35,7 +36,7 @@ def list_() -> int:
     for name, files in DATASETS.items():
         print(name)
         for file in files:
-            state = "here" if find(file) else "to be fetched" if file.urls else "missing"
+            state = "here" if copies(file) else "to be fetched" if file.urls else "missing"
             print(f"  {file.path:45} {file.size / 1e3:9,.0f} kB  {state}")
     return 0
 
@@ -45,12 +46,14 @@ def fetch(names: Sequence[str]) -> int:
     files = [file for name in names for file in DATASETS[one_of("NAME", name, DATASETS)]]
     all_well = True
     for file in files:
-        path = find(file)
-        if path and file.urls and not is_intact(path, file):
-            print(f"[--]   {path}: not the file that was published. {set_aside(path)}")
+        own = cache_folder() / file.path
         try:
-            read(file)
-            print(f"[OK]   {find(file)}")
+            path = find(file)
+            if path is None and file.urls and own.exists():
+                print(f"[--]   {own}: not the file that was published. {set_aside(own)}")
+            if path is None:
+                (content if file.forms else read)(file)
+            print(f"[OK]   {path or find(file)}")
         except ValueError as error:
             print(f"[FAIL] {error}")
             all_well = False

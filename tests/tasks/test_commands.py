@@ -1,5 +1,6 @@
 """``python -m ibhelpers data list | fetch | verify | where``."""
 
+import gzip
 import hashlib
 import subprocess
 import sys
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 
 from ibhelpers.__main__ import main
-from ibhelpers.tasks import _download, commands
-from ibhelpers.tasks._datafile import DataFile
+from ibhelpers.tasks import _download, _idx, commands
+from ibhelpers.tasks._datafile import DataFile, Form
 
 CONTENTS = np.random.default_rng(0).bytes(5000)
 # requests leaves the socket of an answer that it gave up on to the garbage collector.
@@ -54,6 +55,33 @@ def test_a_bad_file_is_reported_and_mended(file, data_folder, capsys):
     assert "kept as a.bin.bad" in capsys.readouterr().out
     assert path.read_bytes() == CONTENTS
     assert path.with_name("a.bin.bad").read_bytes() == b"bad"
+
+
+def test_a_content_in_another_form_is_neither_fetched_nor_moved(
+    server, data_folder, monkeypatch, capsys
+):
+    sha256 = hashlib.sha256(CONTENTS).hexdigest()
+    forms = tuple(Form(name, _idx.unpack) for name in ("set/a.gz", "raw/a"))
+    url = f"{server.url}good/a.gz"
+    file = DataFile("set/a.gz", "0" * 64, 1, (url,), content_sha256=sha256, forms=forms)
+    monkeypatch.setattr(commands, "DATASETS", {"set": (file,)})
+    path = data_folder / "set" / "a.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.compress(CONTENTS))  # not the published container
+    for arguments in (["fetch", "set"], ["verify"]):
+        assert main(["data", *arguments]) == 0
+        assert f"[OK]   {path}" in capsys.readouterr().out
+    plain = data_folder / "raw" / "a"
+    plain.parent.mkdir()
+    plain.write_bytes(CONTENTS[:-1])  # a damaged copy beside it
+    assert main(["data", "verify"]) == 1
+    assert f"[FAIL] {plain}" in capsys.readouterr().out
+    assert main(["data", "fetch", "set"]) == 0
+    path.unlink()
+    monkeypatch.setattr(_download, "RETRIES", 0)
+    assert main(["data", "fetch", "set"]) == 1  # the server has nothing of the published sum
+    assert f"its content is another: {plain}" in capsys.readouterr().out
+    assert plain.read_bytes() == CONTENTS[:-1]  # not ours to move
 
 
 def test_a_file_that_ships_can_be_missing_or_altered(file, data_folder, monkeypatch, capsys):
