@@ -39,13 +39,13 @@ OMNIGLOT = dict(
 )
 def test_published_figures(task, published):
     # Both were printed by float64 code, which errs by 1.8e-15 and 1.9e-15 here.
-    assert bounds.model_agnostic_bits(**task) == pytest.approx(published, rel=2e-15)
-    assert bounds.log2_model_agnostic_bits(**task) == pytest.approx(math.log2(published), rel=1e-15)
+    assert bounds.model_agnostic(**task).bits == pytest.approx(published, rel=2e-15)
+    assert bounds.model_agnostic(**task).log2_bits == pytest.approx(math.log2(published), rel=1e-15)
 
 
 def test_published_cart_pole():
-    assert bounds.cart_pole_bits(n_observations=1) == pytest.approx(4414675128.088124, rel=5e-16)
-    assert bounds.log2_cart_pole_bits(n_observations=1) == math.log2(4414675128.088124)
+    assert bounds.cart_pole(n_observations=1).bits == pytest.approx(4414675128.088124, rel=5e-16)
+    assert bounds.cart_pole(n_observations=1).log2_bits == math.log2(4414675128.088124)
 
 
 def in_logarithms(n, max_norm, m, resolution, target_error, n_discrete, ln_out_dim, out_bound):
@@ -80,8 +80,8 @@ def test_random_parameters_in_logarithms():
             n, R, m, delta, epsilon, discrete, math.log(outputs), B
         )
         bits = math.exp(ln_dimensions) * each
-        assert bounds.model_agnostic_bits(**task) == pytest.approx(bits, rel=1e-10)
-        assert bounds.log2_model_agnostic_bits(**task) == pytest.approx(math.log2(bits), rel=1e-12)
+        assert bounds.model_agnostic(**task).bits == pytest.approx(bits, rel=1e-10)
+        assert bounds.model_agnostic(**task).log2_bits == pytest.approx(math.log2(bits), rel=1e-12)
 
 
 @pytest.mark.parametrize(("m", "K"), [(1, 7), (2, 30), (14, 38), (48, 71), (300, 500)])
@@ -93,7 +93,7 @@ def test_whole_degrees_count_exactly(m, K):
     task |= dict(intrinsic_dim=m, n_discrete=1, out_dim=1)
     # The bits for each dimension cancel between target errors that differ by a factor of two.
     one, other = (
-        bounds.log2_model_agnostic_bits(n=1, target_error=e, **task) for e in (2**-9, 2**-8)
+        bounds.model_agnostic(n=1, target_error=e, **task).log2_bits for e in (2**-9, 2**-8)
     )
     _, each, _ = in_logarithms(1, R, m, task["resolution"], 2**-9, 1, 0.0, 1.0)
     ln_each = math.log2(each)
@@ -103,7 +103,7 @@ def test_whole_degrees_count_exactly(m, K):
 
 def test_bits_cost_one_more_for_half_the_error():
     """Bits are linear in log2 of the target error; the slope is the number of dimensions."""
-    bits = [bounds.model_agnostic_bits(**MNIST | dict(target_error=2.0**-i)) for i in (8, 9, 10)]
+    bits = [bounds.model_agnostic(**MNIST | dict(target_error=2.0**-i)).bits for i in (8, 9, 10)]
     M = 2 * math.pi * MNIST["max_norm"] / MNIST["resolution"]
     K = (math.sqrt(13**2 + 4 * M**2) - 13) / 2
     dimensions = 9 * (2 * 10 * (binom(14 + K, 14) + binom(13 + K, 14)) - 60000)
@@ -119,9 +119,9 @@ def test_few_shot_is_the_general_measure():
         1e40, R * math.sqrt(ways), m1 + 19 * m0, delta, 0.01, 1, ln_out_dim, math.sqrt(ways * 19)
     )
     log2_bits = ln_dimensions / math.log(2) + math.log2(each)
-    assert bounds.log2_few_shot_bits(**OMNIGLOT) == pytest.approx(log2_bits, rel=1e-12)
-    assert bounds.few_shot_bits(**OMNIGLOT) == pytest.approx(2.0**log2_bits, rel=1e-10)
-    fewer = bounds.log2_few_shot_bits(**OMNIGLOT | dict(n=1.0), n_ways=5)
+    assert bounds.few_shot(**OMNIGLOT).log2_bits == pytest.approx(log2_bits, rel=1e-12)
+    assert bounds.few_shot(**OMNIGLOT).bits == pytest.approx(2.0**log2_bits, rel=1e-10)
+    fewer = bounds.few_shot(**OMNIGLOT | dict(n=1.0), n_ways=5).log2_bits
     assert fewer < log2_bits
 
 
@@ -132,7 +132,7 @@ def test_cart_pole_with_more_observations(T):
     each = math.log2(4 * math.pi**2 / math.sqrt(3)) + 0.5 * math.log2(T)
     each += math.log2(1000) - math.log2(1e4) / (2 * T) + math.log2(1000)
     log2_bits = ln_dimensions / math.log(2) + math.log2(each)
-    assert bounds.log2_cart_pole_bits(n_observations=T) == pytest.approx(log2_bits, rel=1e-13)
+    assert bounds.cart_pole(n_observations=T).log2_bits == pytest.approx(log2_bits, rel=1e-13)
 
 
 def test_nothing_overflows():
@@ -142,17 +142,17 @@ def test_nothing_overflows():
     )
     log2_bits = ln_dimensions / math.log(2) + math.log2(each)
     assert log2_bits > 2000
-    assert bounds.log2_model_agnostic_bits(**wider) == pytest.approx(log2_bits, rel=1e-12)
+    assert bounds.model_agnostic(**wider).log2_bits == pytest.approx(log2_bits, rel=1e-12)
     with pytest.raises(ValueError, match=r"bits: found 2\^\d+\.\d, more than the largest float"):
-        bounds.model_agnostic_bits(**wider)
+        _ = bounds.model_agnostic(**wider).bits
 
 
 def test_nothing_left_to_specify_is_zero_bits():
     plenty = MNIST | dict(n=1e20)  # examples fix all dimensions
     easy = MNIST | dict(target_error=1e9)  # no hypothesis misses the target
     for task in (plenty, easy, plenty | easy):  # two negative factors do not make bits
-        assert bounds.model_agnostic_bits(**task) == 0.0
-        assert bounds.log2_model_agnostic_bits(**task) == -math.inf
+        assert bounds.model_agnostic(**task).bits == 0.0
+        assert bounds.model_agnostic(**task).log2_bits == -math.inf
 
 
 # --- Parameters from data -------------------------------------------------------------------------
@@ -179,14 +179,14 @@ def test_estimates_are_those_of_all_pairs(digits):
 def test_estimates_go_into_the_measure(digits):
     found = bounds.estimate(digits, n_total=1600, n_resamples=20)
     assert found.resolution_extrapolated.value < found.resolution.value
-    bits = bounds.model_agnostic_bits(
+    bits = bounds.model_agnostic(
         n=found.n,
         max_norm=found.max_norm.value,
         intrinsic_dim=found.intrinsic_dim.value,
         n_classes=found.n_classes,
         resolution=found.resolution.value,
         target_error=0.01,
-    )
+    ).bits
     assert 1e6 < bits < 1e12
 
 
@@ -270,7 +270,7 @@ def test_extrapolation_of_equal_distances():
     ],
 )
 def test_bad_parameters(change, message):
-    for measure in (bounds.model_agnostic_bits, bounds.log2_model_agnostic_bits):
+    for measure in (bounds.model_agnostic, bounds.model_agnostic):
         with pytest.raises(ValueError, match=message):
             measure(**MNIST | change)
 
@@ -278,12 +278,12 @@ def test_bad_parameters(change, message):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: bounds.few_shot_bits(**OMNIGLOT, n_ways=1), "n_ways: found 1"),
-        (lambda: bounds.few_shot_bits(**OMNIGLOT | dict(within_dim=0)), "within_dim: found 0.0"),
-        (lambda: bounds.few_shot_bits(**OMNIGLOT | dict(max_norm=-1)), "max_norm: found -1.0"),
-        (lambda: bounds.cart_pole_bits(n_observations=0), "n_observations: found 0"),
-        (lambda: bounds.cart_pole_bits(n_observations=1, n=0), "n: found 0.0"),
-        (lambda: bounds.cart_pole_bits(n_observations=1, resolution=0.0), "resolution: found 0.0"),
+        (lambda: bounds.few_shot(**OMNIGLOT, n_ways=1).bits, "n_ways: found 1"),
+        (lambda: bounds.few_shot(**OMNIGLOT | dict(within_dim=0)).bits, "within_dim: found 0.0"),
+        (lambda: bounds.few_shot(**OMNIGLOT | dict(max_norm=-1)).bits, "max_norm: found -1.0"),
+        (lambda: bounds.cart_pole(n_observations=0).bits, "n_observations: found 0"),
+        (lambda: bounds.cart_pole(n_observations=1, n=0).bits, "n: found 0.0"),
+        (lambda: bounds.cart_pole(n_observations=1, resolution=0.0).bits, "resolution: found 0.0"),
     ],
 )
 def test_bad_parameters_of_other_tasks(call, message):

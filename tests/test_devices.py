@@ -185,7 +185,7 @@ def test_architectures(task, one_thread, name):
         space = ib.NetworkSpace(
             ARCHITECTURES[name], epochs=1, batch_size=20, chunk=2, device=device
         )
-        return space.train(task, 3, outputs=True).outputs
+        return space.train(task, 3, outputs=True, seed=0).outputs
 
     assert_same(losses)
 
@@ -195,8 +195,12 @@ def test_training(task, one_thread, settings):
     options = {"epochs": 2, "batch_size": 20, "chunk": 3} | settings
 
     def columns(device):
-        ensemble = ib.NetworkSpace(ARCHITECTURES["mlp"], device=device, **options).train(task, 3)
-        return np.concatenate([ensemble.test_curve.ravel(), ensemble.test_error, ensemble.epochs])
+        ensemble = ib.NetworkSpace(ARCHITECTURES["mlp"], device=device, **options).train(
+            task, 3, seed=0
+        )
+        return np.concatenate(
+            [ensemble.test_curve.ravel(), ensemble.test_error_rate, ensemble.epochs]
+        )
 
     assert_same(columns)
 
@@ -211,9 +215,11 @@ def test_losses_of_networks(task, one_thread, tmp_path):
         )
     with pretended_gpu():
         assert space("cuda").chunk_for(task).at_once == 1
-        space("cuda").train(task, 2, checkpoint=tmp_path / "run.npz")
-    found = space("cpu").train(task, 3, checkpoint=tmp_path / "run.npz")  # begun there, ended here
-    np.testing.assert_array_equal(found.test_loss, space("cpu").train(task, 3).test_loss)
+        space("cuda").train(task, 2, checkpoint=tmp_path / "run.npz", seed=0)
+    found = space("cpu").train(
+        task, 3, checkpoint=tmp_path / "run.npz", seed=0
+    )  # begun there, ended here
+    np.testing.assert_array_equal(found.test_loss, space("cpu").train(task, 3, seed=0).test_loss)
 
 
 def test_networks_are_really_trained_there(task, one_thread, monkeypatch):
@@ -225,5 +231,7 @@ def test_networks_are_really_trained_there(task, one_thread, monkeypatch):
 
     monkeypatch.setattr(space_module, "train", looking)
     with pretended_gpu():
-        ib.NetworkSpace(ARCHITECTURES["mlp"], epochs=1, device="cuda", batch_size=20).train(task, 2)
+        ib.NetworkSpace(ARCHITECTURES["mlp"], epochs=1, device="cuda", batch_size=20).train(
+            task, 2, seed=0
+        )
     assert devices == {CUDA}

@@ -67,7 +67,7 @@ def test_the_bootstrap_repeats_itself_and_depends_on_the_seed():
 def test_the_table_shows_a_flat_ridge():
     x = noncentral(2000, 2000, 1000, scale=1e-4)
     row = ib.estimate_bias(x, 0.01, tails=(ib.laws.ScaledNoncentralChi2,), n_boot=0).iloc[0]
-    assert row["ridge_upper"] > 1.5 * row["ridge_lower"]
+    assert row["profile_upper"] > 1.5 * row["profile_lower"]
 
 
 # --- errors --------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ def test_asymptotic_intervals_cover():
     covered = []
     for seed in range(100):
         fitted = ib.laws.ScaledNoncentralChi2.fit(noncentral(2, 4, 2000, seed))
-        low, high = ib.laws.asymptotic_interval(fitted, TARGET)
+        low, high = fitted.wald_interval(TARGET)
         covered.append(low <= TRUE_BITS <= high)
     assert abs(np.mean(covered) - 0.95) <= 3 * math.sqrt(0.95 * 0.05 / 100)
 
@@ -123,13 +123,14 @@ def test_the_parts_of_the_error_add_up():
     used = ib.laws.ScaledNoncentralChi2(1500.0, 100.0, 1.8e-4)
     for given in (None, used):
         parts = ib.paper.error_decomposition(law, losses, 0.01, used=given)
-        total = ib.paper.released_code_nats(parts.used, 0.01) + law.logcdf(0.01)
+        total = ib.paper.released_bits(parts.used, 0.01) + law.logcdf(0.01) / math.log(2)
         assert parts.model + parts.sample + parts.search + parts.approximation == pytest.approx(
             total, abs=1e-9
         )
         assert parts.total == pytest.approx(total, abs=1e-9)
-        assert parts.exact == -law.logcdf(0.01)
-    assert parts.used is used and parts.search == used.logcdf(0.01) * -1 + parts.fitted.logcdf(0.01)
+        assert parts.exact == ib.inductive_bias(law, 0.01).bits
+    nats = parts.fitted.logcdf(0.01) - used.logcdf(0.01)
+    assert parts.used is used and parts.search == pytest.approx(nats / math.log(2), rel=1e-9)
     assert ib.paper.error_decomposition(law, losses, 0.01).search == 0
 
 

@@ -281,7 +281,7 @@ def test_noise_does_not_hide_the_directions_that_vary(digits):
         space = ib.GaussianSpace(ib.kernels.RBF(0.1), noise=noise)
         np.testing.assert_allclose(space.posterior(digits).covariance, prior, atol=1e-5)
         law = space.loss_law(digits)
-        assert law.offset == 0 and law.dof.sum() == digits.n_test * digits.n_outputs
+        assert law.offset == 0 and law.df.sum() == digits.n_test * digits.n_outputs
 
 
 def test_a_hopeless_matrix_is_refused(digits):

@@ -98,14 +98,14 @@ def test_distinct_weights_of_two_degrees_each_are_a_sum_of_exponentials(x):
     assert relative_error(law.logccdf(x), mpmath.log(ccdf)) < 1e-13
 
 
-@pytest.mark.parametrize("dof", [1, 1.5, 3, 40, 1e4])
-def test_one_central_term_is_an_incomplete_gamma_function(dof):
+@pytest.mark.parametrize("df", [1, 1.5, 3, 40, 1e4])
+def test_one_central_term_is_an_incomplete_gamma_function(df):
     mpmath.mp.dps = 50
-    for x in dof * np.array([1e-6, 0.01, 0.5, 0.99, 1.01, 2.0]):
+    for x in df * np.array([1e-6, 0.01, 0.5, 0.99, 1.01, 2.0]):
         true = mpmath.log(
-            mpmath.gammainc(mpmath.mpf(dof) / 2, 0, mpmath.mpf(x) / 2, regularized=True)
+            mpmath.gammainc(mpmath.mpf(df) / 2, 0, mpmath.mpf(x) / 2, regularized=True)
         )
-        assert relative_error(ib.laws.GeneralizedChi2([1.0], [dof], [0]).logcdf(x), true) < 1e-13
+        assert relative_error(ib.laws.GeneralizedChi2([1.0], [df], [0]).logcdf(x), true) < 1e-13
 
 
 def test_agrees_with_scipy_where_scipy_does_not_underflow():
@@ -290,12 +290,12 @@ def test_icdf_agrees_with_ilogcdf():
     np.testing.assert_array_equal(law.icdf([0.0, 1.0]), [0.0, np.inf])
 
 
-@pytest.mark.parametrize("dof", [0.2, 1, 1.5, 3, 1000])
-def test_quantiles_between_median_and_mean(dof):
+@pytest.mark.parametrize("df", [0.2, 1, 1.5, 3, 1000])
+def test_quantiles_between_median_and_mean(df):
     """Half of the probability may lie far below the mean: 68 % of it for one degree of freedom."""
     p = np.array([0.45, 0.499999, 0.5, 0.500001, 0.55, 0.6, 0.68, 0.69, 0.8, 0.9])
-    law = ib.laws.GeneralizedChi2([2.0], dof, 0.0)
-    np.testing.assert_allclose(law.icdf(p), 2 * stats.chi2(dof).ppf(p), rtol=1e-12)
+    law = ib.laws.GeneralizedChi2([2.0], df, 0.0)
+    np.testing.assert_allclose(law.icdf(p), 2 * stats.chi2(df).ppf(p), rtol=1e-12)
 
 
 def test_a_quantile_too_close_to_the_floor_for_float64_is_rounded_to_it():
@@ -315,9 +315,9 @@ def test_offset_is_the_floor_and_the_only_way_to_probability_zero():
     assert law.ilogcdf(-np.inf) == 0.5
 
 
-@pytest.mark.parametrize("dof, at_floor", [(1, np.inf), (2, math.log(0.5)), (3, -np.inf)])
-def test_density_at_the_floor(dof, at_floor):
-    law = ib.laws.GeneralizedChi2([1.0], [dof], [0.0])
+@pytest.mark.parametrize("df, at_floor", [(1, np.inf), (2, math.log(0.5)), (3, -np.inf)])
+def test_density_at_the_floor(df, at_floor):
+    law = ib.laws.GeneralizedChi2([1.0], [df], [0.0])
     assert law.logpdf(0.0) == pytest.approx(at_floor)
     assert law.logpdf(-1.0) == -np.inf
 
@@ -368,9 +368,9 @@ def test_the_integrator_knows_when_it_fails(monkeypatch):
         (([0.0], 1, 0), "weights: found 0.0 at position 0; .* Leave out"),
         (([np.nan], 1, 0), "weights: found nan"),
         (([np.inf], 1, 0), "weights: found inf"),
-        (([1.0], [0], 0), "dof: found 0.0"),
-        (([1.0], [-2], 0), "dof: found -2.0"),
-        (([1.0, 1.0], [1], 0), r"dof: found shape \(1,\) for 2 weights"),
+        (([1.0], [0], 0), "df: found 0.0"),
+        (([1.0], [-2], 0), "df: found -2.0"),
+        (([1.0, 1.0], [1], 0), r"df: found shape \(1,\) for 2 weights"),
         (([1.0], 1, [-0.1]), "noncentrality: found -0.1"),
         (([1.0], 1, [np.nan]), "noncentrality: found nan"),
         (([1.0], 1, [1.0, 2.0]), r"noncentrality: found shape \(2,\)"),
@@ -407,8 +407,8 @@ def test_bad_questions_are_named(call, message):
 
 def test_probabilities_near_one_are_answered():
     """Their logarithm is promised to 2e-13, not relatively."""
-    for dof in (0.01, 0.05):
-        law, scipy_law = ib.laws.GeneralizedChi2([1.0], dof, 0.0), stats.chi2(dof)
+    for df in (0.01, 0.05):
+        law, scipy_law = ib.laws.GeneralizedChi2([1.0], df, 0.0), stats.chi2(df)
         p = np.array([0.3, 0.9, 0.99])
         np.testing.assert_allclose(law.icdf(p), scipy_law.ppf(p), rtol=1e-9)
     law = ib.laws.GeneralizedChi2([1.0, 1e5], [1000, 0.03], 0.0)
@@ -418,10 +418,10 @@ def test_probabilities_near_one_are_answered():
     assert abs(math.exp(law.logcdf(1500.0)) - p) < 4 * math.sqrt(p * (1 - p) / 200_000)
 
 
-@pytest.mark.parametrize("dof", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("df", [0.5, 1.0, 3.0])
 @pytest.mark.parametrize("noncentrality", [1e14, 1e17, 1e20])
-def test_samples_of_huge_noncentralities(dof, noncentrality):
-    law = ib.laws.GeneralizedChi2([1.0, 2.0], dof, noncentrality)
+def test_samples_of_huge_noncentralities(df, noncentrality):
+    law = ib.laws.GeneralizedChi2([1.0, 2.0], df, noncentrality)
     x = law.sample(4000, seed=0)
     assert abs(x.mean() - law.mean()) < 4 * math.sqrt(law.variance() / 4000)
     assert x.var() == pytest.approx(law.variance(), rel=0.1)

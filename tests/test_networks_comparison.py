@@ -36,7 +36,7 @@ def trained(task, width, layers):
         batch_size=None,
         stop_at=1e-6,
     )
-    return space.train(task, 300, curves=False).fitted(1e-5).test_loss
+    return space.train(task, 300, curves=False, seed=0).fitted(1e-5).test_loss
 
 
 @pytest.mark.parametrize("layers", ["readout", "all"])
@@ -155,9 +155,9 @@ def test_guessing_finds_what_brute_force_finds(two_classes):
             found.append(wrong.mean())
     accepted = np.flatnonzero(np.array(fits) == 0)[:12]
     assert len(accepted) == 12
-    found = networks.guess_and_check(architecture, two_classes, 12, max_train_error=0, seed=7)
+    found = networks.guess_and_check(architecture, two_classes, 12, max_train_error_rate=0, seed=7)
     np.testing.assert_array_equal(found.index, accepted)
-    np.testing.assert_allclose(found.test_error, np.array(tests)[accepted])
+    np.testing.assert_allclose(found.test_error_rate, np.array(tests)[accepted])
     assert (found.drawn, len(found)) == (accepted[-1] + 1, 12)
     assert not found.epochs.any()
 
@@ -165,7 +165,7 @@ def test_guessing_finds_what_brute_force_finds(two_classes):
 def test_guesses_do_not_depend_on_the_block(two_classes, monkeypatch):
     def guess():
         return networks.guess_and_check(
-            networks.mlp(width=3, depth=1), two_classes, 20, max_train_loss=0.5
+            networks.mlp(width=3, depth=1), two_classes, 20, max_train_loss=0.5, seed=0
         )
 
     whole = guess()
@@ -179,17 +179,19 @@ def test_guesses_do_not_depend_on_the_block(two_classes, monkeypatch):
 def test_guesses_that_do_not_fit(two_classes):
     architecture = networks.mlp(width=3, depth=1)
     with pytest.raises(ValueError, match=r"none of 600 guesses fits, .* more than about 7.6 bits"):
-        networks.guess_and_check(architecture, two_classes, 1, max_train_loss=1e-9, max_guesses=600)
+        networks.guess_and_check(
+            architecture, two_classes, 1, max_train_loss=1e-9, max_guesses=600, seed=0
+        )
     with pytest.warns(UserWarning, match=r"only \d+ of the 500 .* found in 600 guesses"):
         found = networks.guess_and_check(
-            architecture, two_classes, 500, max_train_error=0, max_guesses=600
+            architecture, two_classes, 500, max_train_error_rate=0, max_guesses=600, seed=0
         )
     assert found.drawn == 600 and found.fraction == len(found) / 600
     with pytest.raises(ValueError, match="found neither; say what counts as fitted"):
-        networks.guess_and_check(architecture, two_classes, 1)
+        networks.guess_and_check(architecture, two_classes, 1, seed=0)
     unlabelled = ib.tasks.load("synthetic", n_train=4, n_test=4)
-    with pytest.raises(ValueError, match="max_train_error: the task has no labels"):
-        networks.guess_and_check(architecture, unlabelled, 1, max_train_error=0)
+    with pytest.raises(ValueError, match="max_train_error_rate: the task has no labels"):
+        networks.guess_and_check(architecture, unlabelled, 1, max_train_error_rate=0, seed=0)
 
 
 # Model classes
@@ -207,7 +209,7 @@ def law(digits):
 
 def test_models_reach_what_scikit_learn_says_and_bits_are_those_of_the_law(digits, law):
     models = {"ridge": Ridge(0.1), "3 neighbours": KNeighborsRegressor(3)}
-    table = ib.compare.models(digits, law, models).set_index("model")
+    table = ib.compare.models(digits, law, models, seed=0).set_index("candidate")
     for name, model in models.items():
         model.fit(digits.X_train, digits.y_train)
         for part in ("train", "test"):
@@ -234,10 +236,10 @@ def test_a_network_space_is_judged_by_its_median_hypothesis(digits, law):
 def test_the_standard_models_all_run_on_one_output():
     task = ib.tasks.load("synthetic", n_train=60, n_test=30)
     law = ib.GaussianSpace(ib.kernels.RBF(1.0), noise=0.01).loss_law(task)
-    table = ib.compare.models(task, law)
-    assert list(table.model) == list(ib.compare.standard_models())
+    table = ib.compare.models(task, law, seed=0)
+    assert list(table.candidate) == list(ib.compare.standard_models(seed=0))
     assert np.isfinite(table[["train_loss", "test_loss", "bits"]]).all(axis=None)
-    assert table.test_error.isna().all()
+    assert table.test_error_rate.isna().all()
 
 
 def test_models_that_cannot_be_compared(digits, law):
@@ -249,9 +251,9 @@ def test_models_that_cannot_be_compared(digits, law):
             return np.full((len(X), 10), np.nan)
 
     with pytest.raises(ValueError, match=r"models: 'lost' .* or NaN.; give a NetworkSpace"):
-        ib.compare.models(digits, law, {"lost": Lost()})
+        ib.compare.models(digits, law, {"lost": Lost()}, seed=0)
     with pytest.raises(ValueError, match=r"models: 'logistic' .LogisticRegression. could not be"):
-        ib.compare.models(digits, law, {"logistic": LogisticRegression()})
+        ib.compare.models(digits, law, {"logistic": LogisticRegression()}, seed=0)
     space = ib.NetworkSpace(networks.linear(), loss="cross_entropy")
     with pytest.raises(ValueError, match="'net' is trained on 'cross_entropy'"):
-        ib.compare.models(digits, law, {"net": space})
+        ib.compare.models(digits, law, {"net": space}, seed=0)

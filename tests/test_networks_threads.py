@@ -116,10 +116,10 @@ def test_results_that_are_no_longer_wanted_are_not_computed():
 
 def test_the_number_of_threads_changes_no_bit(task, threads):
     torch.manual_seed(0)
-    found = space(chunk=3).train(task, 11, outputs=True)
+    found = space(chunk=3).train(task, 11, outputs=True, seed=0)
     torch.set_num_threads(1)
     torch.manual_seed(1)
-    expected = space(chunk=3).train(task, 11, outputs=True)
+    expected = space(chunk=3).train(task, 11, outputs=True, seed=0)
     for name in ("train_loss", "test_loss", "test_curve", "outputs", "epochs"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
 
@@ -132,10 +132,10 @@ def test_networks_that_share_a_frozen_layer(task, threads):
         return nn.Sequential(shared, nn.ReLU(), nn.Linear(7, task.n_outputs))
 
     options = {"epochs": 3, "batch_size": 8, "chunk": 3}
-    found = ib.NetworkSpace(architecture, **options).train(task, 20).test_loss
+    found = ib.NetworkSpace(architecture, **options).train(task, 20, seed=0).test_loss
     torch.set_num_threads(1)
     np.testing.assert_array_equal(
-        found, ib.NetworkSpace(architecture, **options).train(task, 20).test_loss
+        found, ib.NetworkSpace(architecture, **options).train(task, 20, seed=0).test_loss
     )
     assert isinstance(shared.weight, nn.Parameter) and torch.equal(shared.weight, before)
 
@@ -163,7 +163,7 @@ def test_ctrl_c_while_networks_are_built(task):
         return nn.Linear(task.n_inputs, task.n_outputs)
 
     with pytest.raises(KeyboardInterrupt):
-        ib.NetworkSpace(architecture, epochs=1, batch_size=8).train(task, 10_000)
+        ib.NetworkSpace(architecture, epochs=1, batch_size=8).train(task, 10_000, seed=0)
     assert len(built) == 500
 
 
@@ -180,13 +180,13 @@ def test_few_networks_are_spread_over_the_threads(task, threads):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(space_module, "Stack", Counting)
-        space().train(task, 10)
+        space().train(task, 10, seed=0)
     assert sizes == {1: [10], 2: [5, 5], 5: [2] * 5}[threads]
 
 
 def test_memory_that_lasts_for_one_thread_only(task, monkeypatch):
     expected, real, lock, training = (
-        space(chunk=1).train(task, 4),
+        space(chunk=1).train(task, 4, seed=0),
         space_module.train,
         threading.Lock(),
         [],
@@ -210,7 +210,7 @@ def test_memory_that_lasts_for_one_thread_only(task, monkeypatch):
     monkeypatch.setattr(space_module, "train", greedy)
     try:
         with pytest.warns(UserWarning, match="not enough memory to train") as caught:
-            found = space(chunk=2).train(task, 4)
+            found = space(chunk=2).train(task, 4, seed=0)
     finally:
         torch.set_num_threads(before)
     said = [
@@ -240,7 +240,7 @@ def test_ctrl_c_stops_every_thread_at_its_next_step(task, threads, tmp_path):
 
     file = tmp_path / "run.npz"
     with pytest.warns(UserWarning, match=r"interrupted: (\d+) of 10000 hypotheses") as caught:
-        found = space(schedule=schedule, chunk=2).train(task, 10_000, checkpoint=file)
+        found = space(schedule=schedule, chunk=2).train(task, 10_000, checkpoint=file, seed=0)
     steps = len(calls)
     # One chunk takes 15 steps; of the 100 that were taken those in flight are lost.
     assert 2 * (100 // 15 - threads) <= len(found) <= 2 * (100 // 15 + 1)
@@ -248,8 +248,8 @@ def test_ctrl_c_stops_every_thread_at_its_next_step(task, threads, tmp_path):
     time.sleep(0.2)
     assert len(calls) == steps
     whole = space(schedule=lambda progress: 1.0, chunk=2).train(
-        task, len(found) + 3, checkpoint=file
+        task, len(found) + 3, checkpoint=file, seed=0
     )
     np.testing.assert_array_equal(
-        whole.test_loss, space(chunk=2).train(task, len(found) + 3).test_loss
+        whole.test_loss, space(chunk=2).train(task, len(found) + 3, seed=0).test_loss
     )

@@ -100,7 +100,14 @@ def trained_stack(architecture, task, count, *, dtype=F64, **settings):
 
     stack = Stack(build(), count, torch.device("cpu"), dtype)
     columns = training.train(
-        stack, learn, test, recipe, [order_of(0, i) for i in range(count)], rows=7, curves=True
+        stack,
+        learn,
+        test,
+        recipe,
+        [order_of(0, i) for i in range(count)],
+        rows=7,
+        curves=True,
+        seed=0,
     )
     return stack, columns
 
@@ -146,7 +153,7 @@ def test_each_architecture_gives_the_weights_of_the_plain_loop(digits, architect
         outputs = net(X).detach()
         assert columns["test_loss"][i] == pytest.approx(((outputs - y) ** 2).mean().item(), 1e-6)
         wrong = (outputs.argmax(1).numpy() != digits.labels_test).mean()
-        assert columns["test_error"][i] == pytest.approx(wrong)
+        assert columns["test_error_rate"][i] == pytest.approx(wrong)
 
 
 def test_gradients_of_identical_weights_are_equal(digits):
@@ -199,11 +206,11 @@ def test_early_stop_leaves_each_network_where_the_plain_loop_stops(small):
     assert len(set(lengths)) > 2
     for with_curves in (True, False):
         space = ib.NetworkSpace(mlp, **settings, stop_at=limit, dtype=F64)
-        ensemble = space.train(small, 6, curves=with_curves)
+        ensemble = space.train(small, 6, curves=with_curves, seed=0)
         np.testing.assert_array_equal(ensemble.epochs, lengths)
         np.testing.assert_allclose(ensemble.train_loss, [c[-1] for c in curves], rtol=1e-6)
     padded = [curve + [curve[-1]] * (12 - len(curve)) for curve in curves]
-    curve = space.train(small, 6).train_curve
+    curve = space.train(small, 6, seed=0).train_curve
     np.testing.assert_allclose(curve, padded, rtol=1e-6)
 
 
@@ -226,7 +233,7 @@ def test_hypothesis_i_is_a_function_of_the_seed_and_i(digits):
     whole = train(7, 7)
     for other in (train(7, 1), train(7, 3), train(7, "auto"), train(9, 4)):
         np.testing.assert_allclose(other.outputs[:7], whole.outputs, rtol=1e-8, atol=1e-10)
-        np.testing.assert_array_equal(other.test_error[:7], whole.test_error)
+        np.testing.assert_array_equal(other.test_error_rate[:7], whole.test_error_rate)
     np.testing.assert_array_equal(train(7, 7).outputs, whole.outputs)  # to the bit
     assert not np.isclose(train(7, 7, seed=1).test_loss, whole.test_loss).any()
     assert len(set(whole.test_loss)) == 7
@@ -248,7 +255,7 @@ def test_whole_set_in_every_step(small):
     plain = [plain_loop(networks.mlp(6), small, i, batch_size=23, **settings)[1] for i in range(2)]
     for batch_size in (None, 23):
         space = ib.NetworkSpace(networks.mlp(6), batch_size=batch_size, dtype=F64, **settings)
-        np.testing.assert_allclose(space.train(small, 2).train_curve, plain, rtol=1e-6)
+        np.testing.assert_allclose(space.train(small, 2, seed=0).train_curve, plain, rtol=1e-6)
 
 
 class RandomFeatures(nn.Module):
@@ -307,7 +314,7 @@ def test_hooks_are_heeded(small):
 
     settings = {"epochs": 2, "batch_size": 6, "lr": 0.01}
     plain = [plain_loop(doubled, small, i, **settings)[1] for i in range(2)]
-    curves = ib.NetworkSpace(doubled, dtype=F64, **settings).train(small, 2).train_curve
+    curves = ib.NetworkSpace(doubled, dtype=F64, **settings).train(small, 2, seed=0).train_curve
     np.testing.assert_allclose(curves, plain, rtol=1e-6)
 
 
@@ -324,15 +331,17 @@ class Tied(nn.Sequential):
 def test_a_layer_that_is_used_twice(small):
     settings = {"epochs": 3, "batch_size": 6, "lr": 0.01}
     plain = [plain_loop(Tied, small, i, **settings)[1] for i in range(3)]
-    curves = ib.NetworkSpace(Tied, dtype=F64, **settings).train(small, 3).train_curve
+    curves = ib.NetworkSpace(Tied, dtype=F64, **settings).train(small, 3, seed=0).train_curve
     np.testing.assert_allclose(curves, plain, rtol=1e-6)
 
 
 def test_error_rates_are_counts_over_counts(digits):
     space = ib.NetworkSpace(networks.linear(), epochs=1, batch_size=10)
-    ensemble = space.train(digits, 40, outputs=True)
+    ensemble = space.train(digits, 40, outputs=True, seed=0)
     wrong = (ensemble.outputs.argmax(2) != digits.labels_test).sum(1)
-    np.testing.assert_array_equal(ensemble.test_error, wrong / 30)  # to the bit, as targets are
+    np.testing.assert_array_equal(
+        ensemble.test_error_rate, wrong / 30
+    )  # to the bit, as targets are
     np.testing.assert_array_equal(
         space.sample_losses(digits, 40, seed=0, loss="zero_one"), wrong / 30
     )
@@ -340,34 +349,36 @@ def test_error_rates_are_counts_over_counts(digits):
 
 def test_the_default_type_of_torch_changes_nothing(digits):
     space = ib.NetworkSpace(networks.mlp(width=8), epochs=1, batch_size=10)
-    expected = space.train(digits, 2).test_loss
+    expected = space.train(digits, 2, seed=0).test_loss
     torch.set_default_dtype(F64)
     try:
-        np.testing.assert_array_equal(space.train(digits, 2).test_loss, expected)
-        found = networks.guess_and_check(networks.linear(), digits, 2, max_train_error=1.0)
+        np.testing.assert_array_equal(space.train(digits, 2, seed=0).test_loss, expected)
+        found = networks.guess_and_check(
+            networks.linear(), digits, 2, max_train_error_rate=1.0, seed=0
+        )
         assert torch.get_default_dtype() == F64
     finally:
         torch.set_default_dtype(torch.float32)
-    again = networks.guess_and_check(networks.linear(), digits, 2, max_train_error=1.0)
+    again = networks.guess_and_check(networks.linear(), digits, 2, max_train_error_rate=1.0, seed=0)
     np.testing.assert_array_equal(found.test_loss, again.test_loss)
 
 
 def test_outputs_and_losses_asked_for(digits):
     space = ib.NetworkSpace(networks.mlp(width=8), epochs=2, batch_size=10)
-    ensemble = space.train(digits, 3, outputs=True)
+    ensemble = space.train(digits, 3, outputs=True, seed=0)
     assert ensemble.outputs.shape == (3, 30, 10)
     mse = ((ensemble.outputs - digits.y_test) ** 2).mean((1, 2))
     np.testing.assert_allclose(ensemble.test_loss, mse, rtol=1e-5)
     np.testing.assert_allclose(space.sample_losses(digits, 3, seed=0), mse, rtol=1e-5)
     error = space.sample_losses(digits, 3, seed=0, loss="zero_one")
-    np.testing.assert_allclose(error, ensemble.test_error)
+    np.testing.assert_allclose(error, ensemble.test_error_rate)
     largest = space.sample_losses(digits, 3, seed=0, loss=lambda f, task: f.amax((1, 2)))
     np.testing.assert_allclose(largest, ensemble.outputs.max((1, 2)), rtol=1e-5)
 
 
 def test_probabilities_of_networks_trained_by_cross_entropy(digits):
     space = ib.NetworkSpace(networks.linear(), loss="cross_entropy", epochs=2, batch_size=10)
-    ensemble = space.train(digits, 2, outputs=True)
+    ensemble = space.train(digits, 2, outputs=True, seed=0)
     np.testing.assert_allclose(ensemble.outputs.sum(2), 1.0, rtol=1e-5)
     log_likelihood = np.log(ensemble.outputs[:, range(30), digits.labels_test])
     np.testing.assert_allclose(ensemble.test_loss, -log_likelihood.mean(1), rtol=1e-4)
@@ -377,7 +388,7 @@ def test_probabilities_of_networks_trained_by_cross_entropy(digits):
 
 def test_fitted_keeps_those_that_fit_and_says_how_many(small):
     space = ib.NetworkSpace(networks.mlp(width=16), epochs=10, batch_size=5)
-    ensemble = space.train(small, 20)
+    ensemble = space.train(small, 20, seed=0)
     limit = float(np.median(ensemble.train_loss))
     fitted = ensemble.fitted(limit)
     assert (len(fitted), fitted.drawn, fitted.fraction) == (10, 20, 0.5)

@@ -11,14 +11,15 @@ import ibhelpers as ib
 from tests.test_conditioning import Counting, a_task
 
 COLUMNS = [
-    "kernel",
+    "candidate",
     "target_error",
     "bits",
     "digits",
     "at_least",
     "log_marginal_likelihood",
-    "leave_one_out_error",
-    "test_error",
+    "leave_one_out_loss",
+    "test_loss",
+    "test_error_rate",
     "jitter",
     "condition",
 ]
@@ -34,10 +35,10 @@ def test_every_column_says_what_asking_one_by_one_says(task):
     kernels = [ib.kernels.RBF(1.0), 2.0 * ib.kernels.Matern(3.0, nu=1.5)]
     table = ib.compare.kernels(task, kernels, [0.3, 0.1, 0.0], noise=NOISE)
     assert list(table) == COLUMNS
-    assert list(table.kernel) == [repr(k) for k in kernels for _ in range(3)]
+    assert list(table.candidate) == [repr(k) for k in kernels for _ in range(3)]
     assert list(table.target_error) == [0.3, 0.1, 0.0] * 2
     for kernel in kernels:
-        rows, space = table[table.kernel == repr(kernel)], ib.GaussianSpace(kernel, noise=NOISE)
+        rows, space = table[table.candidate == repr(kernel)], ib.GaussianSpace(kernel, noise=NOISE)
         bits = ib.inductive_bias(space.loss_law(task), [0.3, 0.1, 0.0]).bits
         np.testing.assert_allclose(rows.bits, bits, rtol=1e-10)
         assert bits[2] == math.inf
@@ -52,18 +53,18 @@ def test_predictions_and_evidence_are_those_of_scikit_learn(task):
     regressor.fit(X, y)
     assert row.log_marginal_likelihood == pytest.approx(regressor.log_marginal_likelihood_value_)
     error = ((regressor.predict(task.X_test) - task.y_test) ** 2).mean()
-    assert row.test_error == pytest.approx(error, rel=1e-9)
+    assert row.test_loss == pytest.approx(error, rel=1e-9)
     errors = []
     for i in range(len(X)):
         rest = np.arange(len(X)) != i
         errors.append(regressor.fit(X[rest], y[rest]).predict(X[i : i + 1])[0] - y[i])
-    assert row.leave_one_out_error == pytest.approx(np.square(errors).mean(), rel=1e-8)
+    assert row.leave_one_out_loss == pytest.approx(np.square(errors).mean(), rel=1e-8)
 
 
 def test_names_can_be_given_and_functions_too(task):
     kernels = {"smooth": ib.kernels.RBF(2.0), "mine": lambda A, B: 1.0 + A @ B.T}
     table = ib.compare.kernels(task, kernels, [0.3], noise=NOISE)
-    assert list(table.kernel) == ["smooth", "mine"]
+    assert list(table.candidate) == ["smooth", "mine"]
     linear = 1.0 + sk.DotProduct(0.0, sigma_0_bounds="fixed")
     regressor = GaussianProcessRegressor(linear, alpha=NOISE, optimizer=None)
     evidence = regressor.fit(task.X_train, task.y_train).log_marginal_likelihood_value_
@@ -84,7 +85,7 @@ def test_jitter_is_reported_for_the_kernel_that_needs_it(task):
     twice = ib.Task(X, y, task.X_test, task.y_test)
     white = {"rough": ib.kernels.Laplace(0.5) + Nugget(), "singular": ib.kernels.Laplace(0.5)}
     with pytest.warns(UserWarning, match=r"under Laplace\(lengthscale=0.5\) is singular"):
-        table = ib.compare.kernels(twice, white, 0.3).set_index("kernel")
+        table = ib.compare.kernels(twice, white, 0.3).set_index("candidate")
     assert table.jitter["rough"] == 0.0
     assert table.jitter["singular"] == 1e-12
     assert table.condition["singular"] > 1e10 > table.condition["rough"]

@@ -68,7 +68,7 @@ def test_no_law_near_the_fitted_one_has_a_higher_likelihood(df, nc):
         nc_there = b * max(found.nc, 0.01 * found.df)
         there = stats.ncx2.logpdf(x, a * found.df, nc_there, scale=c * found.scale).sum()
         # towards the end of the ridge, at a share of 0.9999, the likelihood may still rise
-        assert there <= best + (1e-7 if found.ridge.best[1] < 0.999 else 0.01)
+        assert there <= best + (1e-7 if found.profile.best[1] < 0.999 else 0.01)
 
 
 def test_fit_does_not_depend_on_the_unit():
@@ -115,16 +115,16 @@ def test_the_closest_law_is_closest():
 def test_a_flat_ridge_is_reported_and_holds_laws_that_losses_cannot_tell_apart():
     x = noncentral(2000, 2000, 2000, scale=1e-4)
     fitted = ib.laws.ScaledNoncentralChi2.fit(x)
-    assert fitted.ridge.is_flat
-    assert fitted.ridge.share_interval() == (0.0, 0.9999)
+    assert fitted.profile.is_flat
+    assert fitted.profile.share_interval() == (0.0, 0.9999)
     best = fitted.logpdf(x).sum()  # by the contour integral; SciPy's density underflows
     limit = stats.chi2.ppf(0.95, 1) / 2
     bits = []
-    for law in fitted.ridge.laws():
+    for law in fitted.profile.laws():
         there = law.logpdf(x).sum()
         assert best - limit - 1e-6 <= there <= best + 1e-6
         bits.append(-law.logcdf(0.01) / math.log(2))
-    assert fitted.ridge.bits_interval(0.01) == (min(bits), max(bits))
+    assert fitted.profile.bits_interval(0.01) == (min(bits), max(bits))
     assert max(bits) > 1.5 * min(bits)
 
 
@@ -139,7 +139,7 @@ def test_share_interval_covers():
     """In 95 % of samples, within 3 standard errors of 100."""
     covered = 0
     for seed in range(100):
-        ridge = ib.laws.ScaledNoncentralChi2.fit(noncentral(2, 4, 1000, seed)).ridge
+        ridge = ib.laws.ScaledNoncentralChi2.fit(noncentral(2, 4, 1000, seed)).profile
         low, high = ridge.share_interval()
         covered += low <= 4 / 6 <= high
     assert abs(covered - 95) <= 3 * math.sqrt(100 * 0.95 * 0.05)
@@ -147,7 +147,7 @@ def test_share_interval_covers():
 
 def test_share_interval_ends_where_the_likelihood_has_fallen_by_its_limit():
     x = noncentral(2, 4, 2000)
-    ridge = ib.laws.ScaledNoncentralChi2.fit(x).ridge
+    ridge = ib.laws.ScaledNoncentralChi2.fit(x).profile
     assert not ridge.is_flat
     low, high = ridge.share_interval()
     assert 0 < low < high < 0.9999
@@ -177,9 +177,9 @@ RELEASED = [
 
 
 @pytest.mark.parametrize(("target", "df", "nc", "scale", "nats"), RELEASED)
-def test_released_code_nats_are_those_of_the_released_code(target, df, nc, scale, nats):
+def test_released_bits_are_those_of_the_released_code(target, df, nc, scale, nats):
     law = ib.laws.ScaledNoncentralChi2(df, nc, scale)
-    assert ib.paper.released_code_nats(law, target) == pytest.approx(nats, rel=1e-10)
+    assert ib.paper.released_bits(law, target) == pytest.approx(nats / math.log(2), rel=1e-10)
 
 
 def test_the_figures_of_the_design_are_those_of_one_law():
@@ -188,7 +188,7 @@ def test_the_figures_of_the_design_are_those_of_one_law():
     law = ib.laws.ScaledNoncentralChi2(1768.95, 1569.71, 0.000133529)
     targets = [0.09, 0.05, 0.01, 0.001]
     np.testing.assert_allclose(-law.logcdf(targets), [832.1, 1311.7, 2706.3, 4738.5], atol=0.06)
-    released = ib.paper.released_code_nats(law, targets)
+    released = ib.paper.released_bits(law, targets) * math.log(2)
     np.testing.assert_allclose(released, [790.8, 1202.9, 2154.6, 2938.8], atol=0.06)
 
 
@@ -372,11 +372,11 @@ def test_equal_losses_are_refused(kind):
             "skewness: found nan",
         ),
         (
-            lambda: ib.paper.released_code_nats(ib.laws.ScaledNoncentralChi2(1, 1, 1), -0.1),
+            lambda: ib.paper.released_bits(ib.laws.ScaledNoncentralChi2(1, 1, 1), -0.1),
             "target_error: found -0.1",
         ),
         (
-            lambda: ib.laws.asymptotic_interval(ib.laws.ScaledNoncentralChi2(1, 1, 1), 0.1),
+            lambda: ib.laws.ScaledNoncentralChi2(1, 1, 1).wald_interval(0.1),
             "fitted: the like",
         ),
         (
@@ -386,7 +386,7 @@ def test_equal_losses_are_refused(kind):
             "law: losses go down to -0.5",
         ),
         (
-            lambda: ib.laws.ScaledNoncentralChi2.fit(GOOD).ridge.share_interval(1.5),
+            lambda: ib.laws.ScaledNoncentralChi2.fit(GOOD).profile.share_interval(1.5),
             "confidence: found",
         ),
         (lambda: ib.laws.Normal(0.0, 1.0).sample(0, seed=0), "n: found 0"),
@@ -399,11 +399,11 @@ def test_bad_arguments_are_refused(call, says):
 
 
 @pytest.mark.parametrize(
-    ("dof", "offset"), [(1.0, 1e-6), (2.0, 1.0), (0.1, 0.0), (50.0, 1e-3)], ids=str
+    ("df", "offset"), [(1.0, 1e-6), (2.0, 1.0), (0.1, 0.0), (50.0, 1e-3)], ids=str
 )
-def test_the_closest_law_is_the_fit_of_many_losses(dof, offset):
+def test_the_closest_law_is_the_fit_of_many_losses(df, offset):
     """Within 5 standard errors of the log-likelihood per loss, for laws that begin steeply too."""
-    law = ib.laws.GeneralizedChi2([1.0], dof, 0.0, offset)
+    law = ib.laws.GeneralizedChi2([1.0], df, 0.0, offset)
     closest = ib.laws.ScaledNoncentralChi2.closest_to(law)
     losses = law.sample(100_000, seed=0)
     fitted = ib.laws.ScaledNoncentralChi2.fit(losses)

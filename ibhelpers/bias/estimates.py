@@ -11,7 +11,6 @@ from scipy import stats
 
 from .._arguments import ArrayLike, as_array, seed_of, whole
 from ..laws import Empirical, GeneralizedPareto, Normal, ScaledChi2, ScaledNoncentralChi2
-from ..laws.asymptotic import asymptotic_interval
 from ..laws.empirical import certified_bits
 from ..laws.law import Law
 from ..laws.losses import checked_losses
@@ -56,11 +55,11 @@ def estimate_bias(
             Limits of the bits: Clopper and Pearson's for `Empirical`, else percentiles of the
             bootstrap. They hold the error of sampling, not that of the law's form; NaN where a
             resample cannot be fitted, as with many ties.
-        ``asymptotic_lower``, ``asymptotic_upper``
-            See `asymptotic_interval`; NaN for other laws than `ScaledNoncentralChi2`, and where the
-            highest likelihood is at an end of the ridge.
-        ``ridge_lower``, ``ridge_upper``
-            See `Ridge.bits_interval`; NaN for other laws.
+        ``wald_lower``, ``wald_upper``
+            See `ScaledNoncentralChi2.wald_interval`; NaN for other laws, and where the highest
+            likelihood is at an end of the profile.
+        ``profile_lower``, ``profile_upper``
+            See `ProfileLikelihood.bits_interval`; NaN for other laws.
         ``log_likelihood``, ``kolmogorov_smirnov``, ``anderson_darling``
             Of the fit, in nats and without unit; NaN for a law without a density for all losses.
         ``supported_bits``, ``extrapolated_bits``
@@ -112,9 +111,9 @@ def _rows(
     bias = inductive_bias(law, targets)
     lower, upper = bias.interval or _bootstrap_limits(kind, x, targets, n_boot, seed)
     nowhere = (np.full(targets.shape, np.nan),) * 2
-    ridge = getattr(law, "ridge", None)
-    asymptotic = asymptotic_interval(law, targets) if ridge and ridge.is_regular else nowhere
-    along_ridge = ridge.bits_interval(targets) if ridge else nowhere
+    profile = law.profile if isinstance(law, ScaledNoncentralChi2) else None
+    wald = law.wald_interval(targets) if profile and profile.is_regular else nowhere
+    along_profile = profile.bits_interval(targets) if profile else nowhere
     supported = certified_bits(len(x))
     return pd.DataFrame(
         {
@@ -124,10 +123,10 @@ def _rows(
             "at_least": bias.at_least,
             "lower": lower,
             "upper": upper,
-            "asymptotic_lower": asymptotic[0],
-            "asymptotic_upper": asymptotic[1],
-            "ridge_lower": along_ridge[0],
-            "ridge_upper": along_ridge[1],
+            "wald_lower": wald[0],
+            "wald_upper": wald[1],
+            "profile_lower": along_profile[0],
+            "profile_upper": along_profile[1],
             **_distances(law, x),
             "supported_bits": supported,
             "extrapolated_bits": np.where(

@@ -111,7 +111,7 @@ def inductive_bias(law: Law, target_error: ArrayLike) -> InductiveBias:
     Examples
     --------
     >>> import ibhelpers as ib
-    >>> law = ib.laws.GeneralizedChi2(weights=[0.5], dof=[2], noncentrality=[0])
+    >>> law = ib.laws.GeneralizedChi2(weights=[0.5], df=[2], nc=[0])
     >>> ib.inductive_bias(law, target_error=0.001)
     10.0 bits at target error 0.001 (exact)
     """

@@ -1,6 +1,6 @@
 """What the authors' released code does, with its faults, and where its error comes from.
 
-`released_fit` and `released_code_nats` reproduce its estimator; `error_decomposition` takes the
+`released_fit` and `released_bits` reproduce its estimator; `error_decomposition` takes the
 error apart. Source: github.com/FieteLab/Exact-Inductive-Bias, utils.py, commit 1004025.
 """
 
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._arguments import ArrayLike, Values, as_array, number
-from ..laws import GeneralizedChi2, ScaledNoncentralChi2, checked_losses
+from ..laws import GeneralizedChi2, Law, ScaledNoncentralChi2, checked_losses
 
-__all__ = ["ErrorDecomposition", "error_decomposition", "released_code_nats", "released_fit"]
+__all__ = ["ErrorDecomposition", "error_decomposition", "released_bits", "released_fit"]
 
 
 def released_fit(losses: ArrayLike) -> ScaledNoncentralChi2:
@@ -52,10 +52,10 @@ def released_fit(losses: ArrayLike) -> ScaledNoncentralChi2:
     return law
 
 
-def released_code_nats(fitted: ScaledNoncentralChi2, target_error: ArrayLike) -> Values:
-    r"""The inductive bias in nats as the released code computes it from a fitted law.
+def released_bits(fitted: ScaledNoncentralChi2, target_error: ArrayLike) -> Values:
+    r"""The inductive bias in bits as the released code computes it from a fitted law.
 
-    SciPy's ``-ncx2.logcdf``, and where that is infinite z²/2 with Sankaran's z,
+    SciPy's ``-ncx2.logcdf``, and where that is infinite z²/2 with Sankaran's z, over log 2:
 
     .. math:: z = \frac{(x/(k + \lambda))^h - (1 + hp (h - 1 - (2 - h) m p / 2))}
                        {h \sqrt{2p} \, (1 + m p / 2)},
@@ -73,7 +73,7 @@ def released_code_nats(fitted: ScaledNoncentralChi2, target_error: ArrayLike) ->
     Returns
     -------
     float or ndarray
-        In nats, of the shape of ``target_error``.
+        In bits, of the shape of ``target_error``.
 
     Raises
     ------
@@ -91,8 +91,9 @@ def released_code_nats(fitted: ScaledNoncentralChi2, target_error: ArrayLike) ->
     --------
     >>> import ibhelpers as ib
     >>> law = ib.laws.ScaledNoncentralChi2(df=2000, nc=2000, scale=1e-4)
-    >>> print(f"{ib.paper.released_code_nats(law, 0.01):.1f} nats, exactly {-law.logcdf(0.01):.1f}")
-    2427.4 nats, exactly 3001.3
+    >>> exact = ib.inductive_bias(law, 0.01)
+    >>> print(f"{ib.paper.released_bits(law, 0.01):.1f} bits, exactly {exact.bits:.1f}")
+    3501.9 bits, exactly 4330.0
     """
     from scipy import stats
 
@@ -107,7 +108,7 @@ def released_code_nats(fitted: ScaledNoncentralChi2, target_error: ArrayLike) ->
     with np.errstate(divide="ignore"):
         nats = -stats.ncx2.logcdf(x, fitted.df, fitted.nc)
     z = _sankaran(x, fitted.df, fitted.nc)
-    return np.where(np.isinf(nats), z * z / 2, nats)[()]
+    return np.where(np.isinf(nats), z * z / 2, nats)[()] / math.log(2)
 
 
 def _sankaran(x: Values, k: float, lam: float) -> Values:
@@ -120,14 +121,14 @@ def _sankaran(x: Values, k: float, lam: float) -> Values:
 
 @dataclass(frozen=True)
 class ErrorDecomposition:
-    """The error of a figure for the bias, in nats, in four parts that add up to it.
+    """The error of a figure for the bias, in bits, in four parts that add up to it.
 
     Attributes
     ----------
     target_error : float
         In units of the loss.
     exact : float
-        -log P under the exact law, nats.
+        -log2 P under the exact law.
     model : float
         Of the family: its law closest to the exact one in Kullback-Leibler divergence, against the
         exact one. More samples do not lessen it.
@@ -154,13 +155,13 @@ class ErrorDecomposition:
 
     @property
     def total(self) -> float:
-        """The released code's figure for the law used, against the exact one, nats."""
+        """The released code's figure for the law used, against the exact one, bits."""
         return self.model + self.sample + self.search + self.approximation
 
     def __repr__(self) -> str:
         """Say the parts in one line."""
         return (
-            f"exact {self.exact:.1f} nats at target error {self.target_error:g}; error "
+            f"exact {self.exact:.1f} bits at target error {self.target_error:g}; error "
             f"{self.total:+.1f} = model {self.model:+.1f}, sample {self.sample:+.1f}, "
             f"search {self.search:+.1f}, approximation {self.approximation:+.1f}"
         )
@@ -190,7 +191,7 @@ def error_decomposition(
     Returns
     -------
     ErrorDecomposition
-        In nats.
+        In bits.
 
     Raises
     ------
@@ -201,7 +202,7 @@ def error_decomposition(
     Examples
     --------
     >>> import ibhelpers as ib
-    >>> law = ib.laws.GeneralizedChi2(weights=[1e-4, 3e-4], dof=[1000, 500], noncentrality=[200, 0])
+    >>> law = ib.laws.GeneralizedChi2(weights=[1e-4, 3e-4], df=[1000, 500], nc=[200, 0])
     >>> losses = law.sample(10_000, seed=0)
     >>> ib.paper.error_decomposition(law, losses, 0.05)
     exact 612.6 nats at target error 0.05; error -77.7 = model -70.0, sample -7.7, search +0.0,
@@ -216,16 +217,16 @@ def error_decomposition(
     closest, fitted = ScaledNoncentralChi2.closest_to(law), ScaledNoncentralChi2.fit(x)
     used = fitted if used is None else used
 
-    def nats(of: GeneralizedChi2) -> Values:
-        return -of.logcdf(target)
+    def bits(of: Law) -> float:
+        return -float(of.logcdf(target)) / math.log(2)
 
     return ErrorDecomposition(
         target,
-        nats(law),
-        model=nats(closest) - nats(law),
-        sample=nats(fitted) - nats(closest),
-        search=nats(used) - nats(fitted),
-        approximation=float(released_code_nats(used, target)) - nats(used),
+        bits(law),
+        model=bits(closest) - bits(law),
+        sample=bits(fitted) - bits(closest),
+        search=bits(used) - bits(fitted),
+        approximation=float(released_bits(used, target)) - bits(used),
         closest=closest,
         fitted=fitted,
         used=used,

@@ -41,7 +41,7 @@ def rare_event_bias(
     target_error: Real,
     particles: int = 1000,
     moves: int = 10,
-    seed: int = 0,
+    seed: int,
     batch: int | None = None,
     max_bits: Real | None = None,
     dtype: torch.dtype = torch.float64,
@@ -119,7 +119,7 @@ def rare_event_bias(
     >>> space = ib.GaussianSpace(ib.kernels.RBF(lengthscale=2.0))
     >>> ib.rare_event_bias(
     ...     space, task, loss="zero_one", target_error=0.2, particles=200, progress=False
-    ... )
+    ..., seed=0 )
     9.9 bits at target error 0.2 (between 9.2 and 10.6)
     """
     particles, moves = whole("particles", particles, at_least=2), whole("moves", moves, at_least=1)

@@ -2,28 +2,19 @@
 
 Boopathy, Liu, Hwang, Ge, Mohammedsaleh and Fiete, "Model-agnostic measure of generalization
 difficulty", ICML 2023, arXiv:2305.01034. It counts the dimensions of a space of functions that is
-wide enough for the task, and the bits that each dimension needs. Every measure exists twice:
-``model_agnostic_bits`` and, for tasks whose bits no float can hold, ``log2_model_agnostic_bits``.
+wide enough for the task, and the bits that each dimension needs. `estimate` finds its parameters
+for a task.
 """
 
 from .estimation import Estimate, ParameterEstimates, estimate
-from .measure import (
-    cart_pole_bits,
-    few_shot_bits,
-    log2_cart_pole_bits,
-    log2_few_shot_bits,
-    log2_model_agnostic_bits,
-    model_agnostic_bits,
-)
+from .measure import UpperBound, cart_pole, few_shot, model_agnostic
 
 __all__ = [
     "Estimate",
     "ParameterEstimates",
-    "cart_pole_bits",
+    "UpperBound",
+    "cart_pole",
     "estimate",
-    "few_shot_bits",
-    "log2_cart_pole_bits",
-    "log2_few_shot_bits",
-    "log2_model_agnostic_bits",
-    "model_agnostic_bits",
+    "few_shot",
+    "model_agnostic",
 ]

@@ -32,7 +32,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class ParameterEstimates:
-    """What ``model_agnostic_bits`` asks about a classification task.
+    """What ``model_agnostic`` asks about a classification task.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def estimate(
     n_resamples: Integral = 200,
     seed: Integral = 0,
 ) -> ParameterEstimates:
-    """Estimate the parameters of ``model_agnostic_bits`` from a task's training set.
+    """Estimate the parameters of ``model_agnostic`` from a task's training set.
 
     Parameters
     ----------

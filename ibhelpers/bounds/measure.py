@@ -10,7 +10,9 @@ hundreds of dimensions neither overflow nor lose digits, and every digit of a fl
 
 from __future__ import annotations
 
+import math
 from numbers import Integral, Real
+from typing import Any
 
 from mpmath import MPContext
 
@@ -21,7 +23,42 @@ mp.dps = 40
 mpf = mp.mpf
 
 
-def model_agnostic_bits(
+class UpperBound:
+    """So many bits of inductive bias are enough.
+
+    Attributes
+    ----------
+    bits : float
+        The bound; 0 when nothing is left to specify.
+    log2_bits : float
+        Its logarithm of base 2, for bounds that no float can hold; -inf for 0 bits.
+    """
+
+    def __init__(self, bits: Any) -> None:
+        self._bits = bits  # of mpmath's type, whose exponents have no limit
+
+    @property
+    def bits(self) -> float:
+        """The bound, or a ValueError where it is more than the largest float."""
+        if self._bits >= mpf(2) ** 1024:
+            raise ValueError(
+                f"bits: found 2^{self.log2_bits:.1f}, more than the largest float; ask for "
+                "log2_bits."
+            )
+        return float(self._bits)
+
+    @property
+    def log2_bits(self) -> float:
+        """log2 of the bound."""
+        return float(mp.log(self._bits, 2)) if self._bits > 0 else -math.inf
+
+    def __repr__(self) -> str:
+        """Say the bound in one line."""
+        small = self._bits < mpf(2) ** 1024
+        return f"at most {self.bits:.6g} bits" if small else f"at most 2^{self.log2_bits:.1f} bits"
+
+
+def model_agnostic(
     *,
     n: Real,
     max_norm: Real,
@@ -32,7 +69,7 @@ def model_agnostic_bits(
     n_discrete: Real | None = None,
     out_dim: Real | None = None,
     out_bound: Real = 1.0,
-) -> float:
+) -> UpperBound:
     """Bits of inductive bias that a task requires at most, in a very wide space of functions.
 
     The space is the bound's own, so this is no bound on the bits that another space needs.
@@ -72,13 +109,14 @@ def model_agnostic_bits(
 
     Returns
     -------
-    float
-        Bits; 0 when the examples fix all dimensions or every hypothesis meets the target.
+    UpperBound
+        With ``bits`` and ``log2_bits``; 0 bits when the examples fix all dimensions or every
+        hypothesis meets the target.
 
     Raises
     ------
     ValueError
-        If an argument is out of its range, or if the bits are too many for a float.
+        If an argument is out of its range.
 
     Notes
     -----
@@ -88,43 +126,11 @@ def model_agnostic_bits(
     Examples
     --------
     >>> mnist = dict(n=60000, max_norm=17.179045827183984, intrinsic_dim=14, n_classes=10)
-    >>> bits = model_agnostic_bits(**mnist, resolution=2.3987084824335305, target_error=0.001)
-    >>> f"{bits:.6g}"
-    '1.4848e+16'
-    """
-    bits = _model_agnostic(
-        n,
-        max_norm,
-        intrinsic_dim,
-        resolution,
-        target_error,
-        *_discrete_and_outputs(n_classes, n_discrete, out_dim),
-        out_bound,
-    )
-    return _as_float(bits)
-
-
-def log2_model_agnostic_bits(
-    *,
-    n: Real,
-    max_norm: Real,
-    intrinsic_dim: Real,
-    resolution: Real,
-    target_error: Real,
-    n_classes: Integral | None = None,
-    n_discrete: Real | None = None,
-    out_dim: Real | None = None,
-    out_bound: Real = 1.0,
-) -> float:
-    """Logarithm of base 2 of ``model_agnostic_bits``, for any number of dimensions.
-
-    Parameters, errors and source are those of ``model_agnostic_bits``; −inf stands for 0 bits.
-
-    Examples
-    --------
+    >>> model_agnostic(**mnist, resolution=2.3987084824335305, target_error=0.001)
+    at most 1.4848e+16 bits
     >>> wide = dict(n=60000, max_norm=17.0, intrinsic_dim=784, n_classes=10, resolution=0.01)
-    >>> round(log2_model_agnostic_bits(**wide, target_error=0.001), 1)
-    4093.0
+    >>> model_agnostic(**wide, target_error=0.001)
+    at most 2^4093.0 bits
     """
     bits = _model_agnostic(
         n,
@@ -135,10 +141,10 @@ def log2_model_agnostic_bits(
         *_discrete_and_outputs(n_classes, n_discrete, out_dim),
         out_bound,
     )
-    return _log2(bits)
+    return UpperBound(bits)
 
 
-def few_shot_bits(
+def few_shot(
     *,
     n: Real,
     max_norm: Real,
@@ -147,11 +153,11 @@ def few_shot_bits(
     resolution: Real,
     target_error: Real,
     n_ways: Integral = 20,
-) -> float:
+) -> UpperBound:
     """Bits of inductive bias that few-shot classification requires at most.
 
     An input is one image of each of ``n_ways`` characters of an alphabet, an output the classifier
-    to use for that alphabet. The measure is ``model_agnostic_bits`` with intrinsic_dim =
+    to use for that alphabet. The measure is ``model_agnostic`` with intrinsic_dim =
     across_dim + (n_ways − 1) within_dim, max_norm √n_ways for the norm, n_discrete = 1,
     out_dim = 2 n_ways (n_ways − 1) E and out_bound = √(n_ways (n_ways − 1)), where E counts the
     eigenfunctions in within_dim dimensions.
@@ -165,19 +171,20 @@ def few_shot_bits(
     within_dim, across_dim : float
         Intrinsic dimension of the images of one alphabet, and of all, at least 1.
     resolution, target_error : float
-        As for ``model_agnostic_bits``.
+        As for ``model_agnostic``.
     n_ways : int
         Characters to tell apart, at least 2.
 
     Returns
     -------
-    float
-        Bits; 0 when the examples fix all dimensions or every hypothesis meets the target.
+    UpperBound
+        With ``bits`` and ``log2_bits``; 0 bits when the examples fix all dimensions or every
+        hypothesis meets the target.
 
     Raises
     ------
     ValueError
-        If an argument is out of its range, or if the bits are too many for a float.
+        If an argument is out of its range.
 
     Notes
     -----
@@ -186,46 +193,23 @@ def few_shot_bits(
 
     Examples
     --------
-    >>> bits = few_shot_bits(n=1e6, max_norm=49.4, within_dim=22, across_dim=29,
-    ...                      resolution=5.48, target_error=0.01)
-    >>> f"{bits:.3g}"
+    >>> bound = few_shot(
+    ...     n=1e6, max_norm=49.4, within_dim=22, across_dim=29, resolution=5.48, target_error=0.01
+    ... )
+    >>> f"{bound.bits:.3g}"
     '1.46e+145'
     """
     bits = _few_shot(n, max_norm, within_dim, across_dim, resolution, target_error, n_ways)
-    return _as_float(bits)
+    return UpperBound(bits)
 
 
-def log2_few_shot_bits(
-    *,
-    n: Real,
-    max_norm: Real,
-    within_dim: Real,
-    across_dim: Real,
-    resolution: Real,
-    target_error: Real,
-    n_ways: Integral = 20,
-) -> float:
-    """Logarithm of base 2 of ``few_shot_bits``, for any number of dimensions.
-
-    Parameters, errors and source are those of ``few_shot_bits``; −inf stands for 0 bits.
-
-    Examples
-    --------
-    >>> alphabets = dict(max_norm=49.4, within_dim=22, across_dim=29, resolution=5.48)
-    >>> round(log2_few_shot_bits(n=1e6, **alphabets, target_error=0.01, n_ways=1000), 1)
-    1342.9
-    """
-    bits = _few_shot(n, max_norm, within_dim, across_dim, resolution, target_error, n_ways)
-    return _log2(bits)
-
-
-def cart_pole_bits(
+def cart_pole(
     *,
     n_observations: Integral,
     n: Real = 10_000,
     resolution: Real = 0.001,
     target_error: Real = 0.001,
-) -> float:
+) -> UpperBound:
     """Bits of inductive bias that balancing a pole requires at most.
 
     A policy sees T = n_observations observations of two numbers each, so 2T dimensions, and
@@ -246,13 +230,14 @@ def cart_pole_bits(
 
     Returns
     -------
-    float
-        Bits; 0 when the examples fix all dimensions or every policy meets the target.
+    UpperBound
+        With ``bits`` and ``log2_bits``; 0 bits when the examples fix all dimensions or every
+        policy meets the target.
 
     Raises
     ------
     ValueError
-        If an argument is out of its range, or if the bits are too many for a float.
+        If an argument is out of its range.
 
     Notes
     -----
@@ -260,29 +245,12 @@ def cart_pole_bits(
 
     Examples
     --------
-    >>> f"{cart_pole_bits(n_observations=1):.6g}"
-    '4.41468e+09'
-    """
-    return _as_float(_cart_pole(n_observations, n, resolution, target_error))
-
-
-def log2_cart_pole_bits(
-    *,
-    n_observations: Integral,
-    n: Real = 10_000,
-    resolution: Real = 0.001,
-    target_error: Real = 0.001,
-) -> float:
-    """Logarithm of base 2 of ``cart_pole_bits``, for any number of observations.
-
-    Parameters, errors and source are those of ``cart_pole_bits``; −inf stands for 0 bits.
-
-    Examples
-    --------
-    >>> round(log2_cart_pole_bits(n_observations=100), 1)
+    >>> cart_pole(n_observations=1)
+    at most 4.41468e+09 bits
+    >>> round(cart_pole(n_observations=100).log2_bits, 1)
     2169.6
     """
-    return _log2(_cart_pole(n_observations, n, resolution, target_error))
+    return UpperBound(_cart_pole(n_observations, n, resolution, target_error))
 
 
 def _model_agnostic(
@@ -295,7 +263,7 @@ def _model_agnostic(
     out_dim: Real,
     out_bound: Real,
 ) -> mpf:
-    """The bound of ``model_agnostic_bits``, after checking the arguments."""
+    """The bound of ``model_agnostic``, after checking the arguments."""
     return _bound(
         n=at_least_one("n", n),
         R=mpf(positive("max_norm", max_norm)),
@@ -317,7 +285,7 @@ def _few_shot(
     target_error: Real,
     n_ways: Integral,
 ) -> mpf:
-    """The bound of ``few_shot_bits``, after checking the arguments."""
+    """The bound of ``few_shot``, after checking the arguments."""
     R, delta = mpf(positive("max_norm", max_norm)), positive("resolution", resolution)
     within = mpf(at_least_one("within_dim", within_dim))
     across = mpf(at_least_one("across_dim", across_dim))
@@ -356,7 +324,7 @@ def _bound(
 
 
 def _cart_pole(n_observations: Integral, n: Real, resolution: Real, target_error: Real) -> mpf:
-    """The bound of ``cart_pole_bits``, after checking the arguments."""
+    """The bound of ``cart_pole``, after checking the arguments."""
     T, n = whole("n_observations", n_observations, at_least=1), at_least_one("n", n)
     delta, epsilon = positive("resolution", resolution), positive("target_error", target_error)
     dimensions = 2 * (2 * mp.pi / delta) ** (2 * T) * mp.pi**T / mp.factorial(T) - n
@@ -390,16 +358,3 @@ def _product(dimensions: mpf, bits_per_dimension: mpf) -> mpf:
     # Two negative factors must not make a positive answer: where no dimension is left, or no
     # hypothesis misses the target, there is nothing to specify.
     return max(dimensions, mpf(0)) * max(bits_per_dimension, mpf(0))
-
-
-def _as_float(bits: mpf) -> float:
-    if bits >= mpf(2) ** 1024:
-        raise ValueError(
-            f"bits: found 2^{_log2(bits):.1f}, more than the largest float; "
-            "ask the function of the same name with log2_ before it."
-        )
-    return float(bits)
-
-
-def _log2(bits: mpf) -> float:
-    return float(mp.log(bits, 2)) if bits > 0 else float("-inf")

@@ -25,7 +25,7 @@ def _spread_and_mean() -> tuple[float, float]:
     """The mean loss on MNIST with lengthscale 12: the part from the spread, and all of it."""
     task = tasks.load("mnist", n_train=1000, n_test=500, seed=0, balanced=False)
     law = GaussianSpace(kernels.RBF(12.0)).loss_law(task)
-    return float((law.weights * law.dof).sum()), law.mean()
+    return float((law.weights * law.df).sum()), law.mean()
 
 
 def _fraction() -> float:

@@ -24,7 +24,7 @@ def _law() -> GeneralizedChi2:
 def _bound_in_bits(x: float = 0.02) -> float:
     """The largest -(t x + K(t)) over t > 0: its slope in t falls, so bisection finds the top."""
     law = _law()
-    w, k, delta = law.weights, law.dof, law.noncentrality
+    w, k, delta = law.weights, law.df, law.nc
     low, high = 0.0, math.log(float(k.sum() + delta.sum()) / x)
     for _ in range(100):
         t = math.exp((low + high) / 2)
@@ -47,7 +47,7 @@ def _log_cdf(x, w, k, delta) -> float:
 def _has_twelve_digits_of_the_law(log_cdf) -> bool:
     """Whether a function for several terms has them at every target that the chapter then tries."""
     law = _law()
-    terms = law.weights.numpy(), law.dof.numpy(), law.noncentrality.numpy()
+    terms = law.weights.numpy(), law.df.numpy(), law.nc.numpy()
     targets = (0.09, 0.05, 0.01, 0.001)
     return all(abs(float(log_cdf(x, *terms)) / law.logcdf(x) - 1) < 1e-12 for x in targets)
 
@@ -102,8 +102,8 @@ CHECKS: dict[str, Check] = {
                 (
                     0.05,
                     lambda: _law().weights.numpy(),
-                    lambda: _law().dof.numpy(),
-                    lambda: _law().noncentrality.numpy(),
+                    lambda: _law().df.numpy(),
+                    lambda: _law().nc.numpy(),
                 )
             ],
             within=1.0,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from ..bias.paper import released_code_nats
+from ..bias.paper import released_bits
 from ..laws import ScaledNoncentralChi2
 from .blocks import Check, callable_gives, number
 
@@ -18,7 +16,7 @@ def _law_of_share(mean: float, variance: float, share: float) -> np.ndarray:
 
 def _most_bits() -> float:
     law = ScaledNoncentralChi2(df=2000, nc=1700, scale=1.2e-4)
-    return float(released_code_nats(law, 0.0)) / math.log(2)
+    return float(released_bits(law, 0.0))
 
 
 CHECKS: dict[str, Check] = {

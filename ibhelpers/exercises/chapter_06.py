@@ -16,8 +16,8 @@ def _lower_limit(hits: int, draws: int) -> float:
 
 
 def _model_error() -> float:
-    law = GeneralizedChi2(weights=[1e-4, 3e-4], dof=[1000, 500], noncentrality=[200, 0])
-    return error_decomposition(law, law.sample(1000, seed=0), 0.05).model
+    law = GeneralizedChi2(weights=[1e-4, 3e-4], df=[1000, 500], nc=[200, 0])
+    return error_decomposition(law, law.sample(1000, seed=0), 0.05).model * math.log(2)
 
 
 CHECKS: dict[str, Check] = {

@@ -21,8 +21,8 @@ _MNIST = dict(
 
 @functools.cache
 def _numbers_and_bits_for_each() -> tuple[float, float]:
-    bits = bounds.model_agnostic_bits(**_MNIST, target_error=0.001)
-    numbers = bounds.model_agnostic_bits(**_MNIST, target_error=0.0005) - bits
+    bits = bounds.model_agnostic(**_MNIST, target_error=0.001).bits
+    numbers = bounds.model_agnostic(**_MNIST, target_error=0.0005).bits - bits
     return numbers, bits / numbers
 
 
@@ -31,8 +31,8 @@ def _turn() -> int:
     """The dimension at which the bound is largest, from 1 to 150."""
     return max(
         range(1, 151),
-        key=lambda m: bounds.log2_model_agnostic_bits(
-            **_MNIST | {"intrinsic_dim": m}, target_error=0.001
+        key=lambda m: (
+            bounds.model_agnostic(**_MNIST | {"intrinsic_dim": m}, target_error=0.001).log2_bits
         ),
     )
 
@@ -45,7 +45,7 @@ def _log10_enough() -> float:
 def _coarse() -> float:
     near = dict(n=1000, max_norm=13.9, intrinsic_dim=11.6, n_classes=10, target_error=0.009)
     return optimize.brentq(
-        lambda delta: bounds.model_agnostic_bits(**near, resolution=delta) - 9861.8, 4, 25
+        lambda delta: bounds.model_agnostic(**near, resolution=delta).bits - 9861.8, 4, 25
     )
 
 

@@ -23,7 +23,7 @@ def _digits() -> Task:
 
 
 def _knowing_nothing(weight: float) -> float:
-    law = GeneralizedChi2(weights=[weight], dof=[50], noncentrality=[0])
+    law = GeneralizedChi2(weights=[weight], df=[50], nc=[0])
     return inductive_bias(law, 0.1).bits
 
 
@@ -58,7 +58,7 @@ def _price(judge: str) -> float:
     """Bits of the lengthscale that is best by one column, less the fewest bits."""
     choices = [kernels.RBF(lengthscale) for lengthscale in (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)]
     table = compare.kernels(_digits(), choices, 0.02)
-    judged = table[judge] if judge == "leave_one_out_error" else -table[judge]
+    judged = table[judge] if judge == "leave_one_out_loss" else -table[judge]
     return float(table.bits[judged.idxmin()] - table.bits.min())
 
 
@@ -115,7 +115,7 @@ CHECKS: dict[str, Check] = {
         },
     ),
     "09.6": number(
-        lambda: _price("leave_one_out_error"),
+        lambda: _price("leave_one_out_loss"),
         within=0.5,
         unit="bits",
         slips={

@@ -7,7 +7,6 @@ many bits the losses certify.
 """
 
 from ._contour import TailIntegralError
-from .asymptotic import asymptotic_interval
 from .distance import LossDistance, distance
 from .empirical import Empirical, certified_bits
 from .generalized_chi2 import GeneralizedChi2
@@ -16,7 +15,7 @@ from .losses import checked_losses
 from .moments import Normal, ScaledChi2
 from .noncentral import ScaledNoncentralChi2
 from .pareto import GeneralizedPareto
-from .profile import Ridge
+from .profile import ProfileLikelihood
 from .rounding import Rounding
 from .tilting import TiltedEstimate, tilted_importance_sampling
 
@@ -27,13 +26,12 @@ __all__ = [
     "Law",
     "LossDistance",
     "Normal",
-    "Ridge",
+    "ProfileLikelihood",
     "Rounding",
     "ScaledChi2",
     "ScaledNoncentralChi2",
     "TailIntegralError",
     "TiltedEstimate",
-    "asymptotic_interval",
     "certified_bits",
     "checked_losses",
     "distance",

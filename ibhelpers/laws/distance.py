@@ -50,7 +50,7 @@ def distance(losses: ArrayLike, reference: Law | ArrayLike) -> LossDistance:
     Examples
     --------
     >>> import ibhelpers as ib
-    >>> law = ib.laws.GeneralizedChi2(weights=[0.5, 0.1], dof=[2, 3], noncentrality=[0, 1])
+    >>> law = ib.laws.GeneralizedChi2(weights=[0.5, 0.1], df=[2, 3], nc=[0, 1])
     >>> far = ib.laws.distance(2.0 * law.sample(1000, seed=0), law)
     >>> near = ib.laws.distance(law.sample(1000, seed=0), law)
     >>> far.p_value < 0.001 < near.p_value

@@ -39,9 +39,9 @@ class GeneralizedChi2(Law):
     ----------
     weights : array_like or Tensor, shape (N,)
         w_i > 0, in units of the loss.
-    dof : array_like or Tensor, shape (N,) or ()
+    df : array_like or Tensor, shape (N,) or ()
         Degrees of freedom k_i > 0, whole or not.
-    noncentrality : array_like or Tensor, shape (N,) or ()
+    nc : array_like or Tensor, shape (N,) or ()
         δ_i ≥ 0: the sum of the squared means of the k_i unit-variance normal variables.
     offset : float
         c, in units of the loss; no loss lies below it.
@@ -70,7 +70,7 @@ class GeneralizedChi2(Law):
     With two degrees of freedom a single term is exponential, P(L <= x) = 1 - exp(-x/2w):
 
     >>> import ibhelpers as ib
-    >>> law = ib.laws.GeneralizedChi2(weights=[0.5], dof=[2], noncentrality=[0])
+    >>> law = ib.laws.GeneralizedChi2(weights=[0.5], df=[2], nc=[0])
     >>> print(f"{law.cdf(1.0):.12f}, {law.logcdf(1e-300):.9f}")
     0.632120558829, -690.775527898
     """
@@ -80,13 +80,13 @@ class GeneralizedChi2(Law):
     def __init__(
         self,
         weights: ArrayLike,
-        dof: ArrayLike,
-        noncentrality: ArrayLike,
+        df: ArrayLike,
+        nc: ArrayLike,
         offset: float = 0.0,
         *,
         rounding: Rounding | None = None,
     ) -> None:
-        w, k, delta = _parameters(weights, dof, noncentrality)
+        w, k, delta = _parameters(weights, df, nc)
         if not math.isfinite(offset):
             raise ValueError(f"offset: found {offset!r}; give a finite number.")
         self.offset = float(offset)
@@ -100,12 +100,12 @@ class GeneralizedChi2(Law):
         return self._terms.w
 
     @property
-    def dof(self) -> Tensor:
+    def df(self) -> Tensor:
         """k, in the order of the weights; shape (N,)."""
         return self._terms.k
 
     @property
-    def noncentrality(self) -> Tensor:
+    def nc(self) -> Tensor:
         """δ, in the order of the weights; shape (N,)."""
         return self._terms.delta
 
@@ -119,7 +119,7 @@ class GeneralizedChi2(Law):
 
     def variance(self) -> float:
         """Var[L] = sum_i 2 w_i² (k_i + 2 δ_i)."""
-        return float((2 * self.weights**2 * (self.dof + 2 * self.noncentrality)).sum())
+        return float((2 * self.weights**2 * (self.df + 2 * self.nc)).sum())
 
     def sample(self, n: int, *, seed: int) -> np.ndarray:
         """Draw n independent losses, shape (n,).
@@ -155,7 +155,7 @@ class GeneralizedChi2(Law):
             return None
 
     def _sample_terms(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        w, k, delta = (a.cpu().numpy() for a in (self.weights, self.dof, self.noncentrality))
+        w, k, delta = (a.cpu().numpy() for a in (self.weights, self.df, self.nc))
         out = np.full(n, self.offset)
         rows = max(1, 2**20 // len(w))
         for start in range(0, n, rows):
@@ -190,7 +190,7 @@ class GeneralizedChi2(Law):
         Examples
         --------
         >>> import ibhelpers as ib
-        >>> law = ib.laws.GeneralizedChi2(weights=[0.5], dof=[1000], noncentrality=[0])
+        >>> law = ib.laws.GeneralizedChi2(weights=[0.5], df=[1000], nc=[0])
         >>> print(f"{law.saddlepoint_logcdf(100):.4f}, exactly {law.logcdf(100):.4f}")
         -408.5228, exactly -408.5228
         """
@@ -252,11 +252,11 @@ class GeneralizedChi2(Law):
         out = torch.full_like(x, -math.inf)
         # At the offset itself the density is infinite, finite or zero as the degrees of freedom add
         # up to less than 2, to 2, or to more.
-        dof = float(self.dof.sum())
-        if dof <= 2:
+        df = float(self.df.sum())
+        if df <= 2:
             at_offset = math.inf
-            if dof == 2:
-                w, k, delta = self.weights, self.dof, self.noncentrality
+            if df == 2:
+                w, k, delta = self.weights, self.df, self.nc
                 at_offset = float(-(k / 2 * torch.log(2 * w) + delta / 2).sum())
             out[x == self.offset] = at_offset
         for part, upper in self._sides(x, x > self.offset):
@@ -313,7 +313,7 @@ class GeneralizedChi2(Law):
         )
 
 
-def _parameters(weights, dof, noncentrality) -> tuple[Tensor, Tensor, Tensor]:
+def _parameters(weights, df, nc) -> tuple[Tensor, Tensor, Tensor]:
     """Check the parameters and return them as float64 vectors on one device."""
     w = as_float64("weights", weights)
     if w.ndim != 1 or len(w) == 0:
@@ -321,7 +321,7 @@ def _parameters(weights, dof, noncentrality) -> tuple[Tensor, Tensor, Tensor]:
             f"weights: found shape {tuple(w.shape)}; give one weight a term, shape (N,), N >= 1."
         )
     parameters = [w]
-    for name, value in (("dof", dof), ("noncentrality", noncentrality)):
+    for name, value in (("df", df), ("nc", nc)):
         a = as_float64(name, value).to(w.device)
         if a.shape not in ((), w.shape):
             raise ValueError(
@@ -330,7 +330,7 @@ def _parameters(weights, dof, noncentrality) -> tuple[Tensor, Tensor, Tensor]:
             )
         parameters.append(a.expand(w.shape))
     for name, a, positive in zip(
-        ("weights", "dof", "noncentrality"), parameters, (True, True, False), strict=True
+        ("weights", "df", "nc"), parameters, (True, True, False), strict=True
     ):
         bad = ~(torch.isfinite(a) & ((a > 0) if positive else (a >= 0)))
         if bool(bad.any()):

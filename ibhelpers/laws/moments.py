@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 
 import numpy as np
 import torch
@@ -11,12 +10,12 @@ from scipy import special
 from torch import Tensor
 
 from .._arguments import ArrayLike, generator_of, positive, whole
-from .generalized_chi2 import GeneralizedChi2
+from ._one_term import OneTerm
 from .law import Law
 from .losses import checked_losses
 
 
-class ScaledChi2(GeneralizedChi2):
+class ScaledChi2(OneTerm):
     r"""A scaled central chi-squared law, loss = scale · χ²_df.
 
     Parameters
@@ -39,18 +38,16 @@ class ScaledChi2(GeneralizedChi2):
     ScaledChi2(df=4, scale=0.25)
     """
 
-    exact = False
-
-    def __init__(self, df: Real, scale: Real) -> None:
-        super().__init__([scale], [df], [0.0])
-        self.df, self.scale = float(df), float(scale)
+    def __init__(self, df: float, scale: float) -> None:
+        self.df, self.scale = positive("df", df), positive("scale", scale)
+        super().__init__(self.scale, self.df, 0.0)
 
     def __repr__(self) -> str:
         """Say what the law is in one line."""
         return f"ScaledChi2(df={self.df:.6g}, scale={self.scale:.6g})"
 
     @classmethod
-    def from_moments(cls, mean: Real, variance: Real) -> ScaledChi2:
+    def from_moments(cls, mean: float, variance: float) -> ScaledChi2:
         """The law of given mean and variance: df = 2 mean²/Var, scale = Var/(2 mean).
 
         Raises
@@ -94,7 +91,7 @@ class Normal(Law):
     exact = False
     lowest = -math.inf
 
-    def __init__(self, mean: Real, standard_deviation: Real) -> None:
+    def __init__(self, mean: float, standard_deviation: float) -> None:
         if not math.isfinite(mean):
             raise ValueError(f"mean: found {mean!r}; give a finite number.")
         self._mean = float(mean)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 
 import numpy as np
 
-from .._arguments import ArrayLike, non_negative, positive
-from ._likelihood import Likelihood, parameters
+from .._arguments import ArrayLike, Values, non_negative, positive
+from ._likelihood import STEP, Likelihood, parameters
 from ._noncentral_density import log_density
+from ._one_term import OneTerm
 from .generalized_chi2 import GeneralizedChi2
 from .losses import checked_losses
-from .profile import Ridge
+from .profile import ProfileLikelihood
 
 
-class ScaledNoncentralChi2(GeneralizedChi2):
+class ScaledNoncentralChi2(OneTerm):
     r"""The paper's estimator: a scaled noncentral chi-squared law, loss = scale · χ²_df(nc).
 
     Parameters
@@ -31,7 +31,7 @@ class ScaledNoncentralChi2(GeneralizedChi2):
     ----------
     log_likelihood : float or None
         Of the losses it was fitted to, in nats; None if it was not fitted.
-    ridge : Ridge or None
+    profile : ProfileLikelihood or None
         How far df and nc can be traded for each other without losing likelihood, and what that
         does to the bits; None if it was not fitted by maximum likelihood.
 
@@ -54,14 +54,12 @@ class ScaledNoncentralChi2(GeneralizedChi2):
     7213.9 nats, above 7211.5
     """
 
-    exact = False
-
-    def __init__(self, df: Real, nc: Real, scale: Real) -> None:
+    def __init__(self, df: float, nc: float, scale: float) -> None:
         self.df, self.nc = positive("df", df), non_negative("nc", nc)
         self.scale = positive("scale", scale)
-        super().__init__([self.scale], [self.df], [self.nc])
+        super().__init__(self.scale, self.df, self.nc)
         self.log_likelihood: float | None = None
-        self.ridge: Ridge | None = None
+        self.profile: ProfileLikelihood | None = None
 
     def __repr__(self) -> str:
         """Say what the law is in one line."""
@@ -83,14 +81,14 @@ class ScaledNoncentralChi2(GeneralizedChi2):
 
         Notes
         -----
-        The losses may leave df and nc all but undetermined: see `ridge`.
+        The losses may leave df and nc all but undetermined: see `profile`.
         ``scipy.stats.ncx2.fit(losses, floc=0)`` seeks the same maximum, but its general-purpose
         search may stop far from it: see `released_fit`.
         """
         x = checked_losses(losses)
-        law, ridge = cls._of_highest(Likelihood(x))
+        law, profile = cls._of_highest(Likelihood(x))
         law.log_likelihood = law.log_likelihood_of(x)
-        law.ridge = ridge
+        law.profile = profile
         return law
 
     @classmethod
@@ -113,7 +111,7 @@ class ScaledNoncentralChi2(GeneralizedChi2):
             )
         # Over log(x - lowest), because near the lowest loss the density is a power of that
         # distance; and with the law of the distance, because x itself may not show it.
-        above = GeneralizedChi2(law.weights, law.dof, law.noncentrality)
+        above = GeneralizedChi2(law.weights, law.df, law.nc)
         nodes, weights = np.polynomial.legendre.leggauss(400)
         nearest = max(above.ilogcdf(-40.0), 1e-200 * above.mean())
         low, high = np.log([nearest, above.icdf(1 - 2.0**-53)])
@@ -123,7 +121,7 @@ class ScaledNoncentralChi2(GeneralizedChi2):
         return cls._of_highest(Likelihood(x, probability / probability.sum()))[0]
 
     @classmethod
-    def from_moments(cls, mean: Real, variance: Real, skewness: Real) -> ScaledNoncentralChi2:
+    def from_moments(cls, mean: float, variance: float, skewness: float) -> ScaledNoncentralChi2:
         r"""The law of given mean and variance, and of the given skewness if it can have that.
 
         With r = Var/mean², f = nc/(df + nc) and df + nc = 2(1 + f)/r the skewness is
@@ -143,7 +141,55 @@ class ScaledNoncentralChi2(GeneralizedChi2):
         r = variance / mean**2
         # (1 + 2f)/(1 + f)² = 1 - g² with g = f/(1 + f)
         g = math.sqrt(min(max(1 - skewness / (2 * math.sqrt(r)), 0.0), 0.25))
-        return cls._from_shape(mean, math.log(r), min(g / (1 - g), Ridge.MOST_SHARE))
+        return cls._from_shape(mean, math.log(r), min(g / (1 - g), ProfileLikelihood.MOST_SHARE))
+
+    def wald_interval(self, target_error: ArrayLike) -> tuple[Values, Values]:
+        r"""95 % limits of the bits from the curvature of the likelihood, by the delta method.
+
+        .. math:: I \pm 1.96 \sqrt{g^T H^{-1} g}
+
+        where H is the observed information on the mean, the squared coefficient of variation and
+        the noncentral share, and g the derivative of the bits with respect to them.
+
+        Parameters
+        ----------
+        target_error : float or array_like
+            In units of the loss.
+
+        Raises
+        ------
+        ValueError
+            If the law was not fitted by maximum likelihood, or the theory does not hold for it:
+            where the highest likelihood is at an end of the profile, or not curved in every
+            direction.
+
+        Notes
+        -----
+        Where the profile is flat the likelihood is no parabola, and the interval means little; see
+        `ProfileLikelihood.bits_interval` then. Source: A. C. Davison, Statistical Models,
+        Cambridge University Press 2003, section 4.4; B. Efron and D. V. Hinkley, Biometrika 65
+        (1978) 457, for the observed information.
+        """
+        profile = self.profile
+        if profile is None or not profile.is_regular:
+            raise ValueError(
+                f"fitted: the likelihood of {self} has no curved maximum to compute a standard "
+                "error from: it was not fitted by maximum likelihood, or that lies at an end of "
+                "the profile. Use fitted.profile.bits_interval, or the bootstrap."
+            )
+        at = np.array([0.0, *profile.best])
+        mean = profile.likelihood.mean
+
+        def bits(p: np.ndarray) -> Values:
+            law = self._from_shape(mean * math.exp(p[0]), *p[1:])
+            return -law.logcdf(target_error) / math.log(2)
+
+        steps = np.eye(3) * STEP
+        gradient = np.array([(bits(at + h) - bits(at - h)) / (2 * STEP) for h in steps])
+        inverse = np.linalg.inv(profile.information())
+        variance = np.einsum("i...,ij,j...", gradient, inverse, gradient)
+        centre, margin = bits(at), 1.959964 * np.sqrt(variance)
+        return centre - margin, centre + margin
 
     def log_likelihood_of(self, losses: ArrayLike) -> float:
         """Log-likelihood of losses under this law, in nats: the sum of `logpdf`, by a series."""
@@ -152,10 +198,10 @@ class ScaledNoncentralChi2(GeneralizedChi2):
         return float(per_loss.sum())
 
     @classmethod
-    def _of_highest(cls, likelihood: Likelihood) -> tuple[ScaledNoncentralChi2, Ridge]:
+    def _of_highest(cls, likelihood: Likelihood) -> tuple[ScaledNoncentralChi2, ProfileLikelihood]:
         log_r, share, profile = likelihood.maximise()
         law = cls._from_shape(likelihood.mean, log_r, share)
-        return law, Ridge(likelihood, log_r, share, profile, cls._from_shape)
+        return law, ProfileLikelihood(likelihood, log_r, share, profile, cls._from_shape)
 
     @classmethod
     def _from_shape(cls, mean: float, log_r: float, share: float) -> ScaledNoncentralChi2:

@@ -1,4 +1,4 @@
-"""The ridge of the noncentral chi-squared likelihood: what the losses leave undetermined."""
+"""The profile likelihood of the noncentral share: what the losses leave undetermined."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._likelihood import MOST_SHARE, SHARES, STEP, Likelihood
 from .law import Law
 
 
-class Ridge:
+class ProfileLikelihood:
     r"""Profile likelihood of the noncentral share f = nc/(df + nc), and the bits along it.
 
     Laws of different f, each with the mean of the losses and its best variance, may describe them
@@ -45,10 +45,10 @@ class Ridge:
     --------
     >>> import ibhelpers as ib
     >>> losses = ib.laws.ScaledNoncentralChi2(df=2000, nc=2000, scale=1e-4).sample(10_000, seed=0)
-    >>> ridge = ib.laws.ScaledNoncentralChi2.fit(losses).ridge
-    >>> ridge.is_flat
+    >>> profile = ib.laws.ScaledNoncentralChi2.fit(losses).profile
+    >>> profile.is_flat
     True
-    >>> low, high = ridge.bits_interval(0.01)
+    >>> low, high = profile.bits_interval(0.01)
     >>> print(f"between {low:.0f} and {high:.0f} bits")
     between 2740 and 5240 bits
     """
@@ -74,7 +74,7 @@ class Ridge:
         """Say what the losses leave open."""
         low, high = self.share_interval()
         return (
-            f"Ridge(noncentral share between {low:.4g} and {high:.4g} at 95 %, "
+            f"ProfileLikelihood(noncentral share between {low:.4g} and {high:.4g} at 95 %, "
             f"{'flat' if self.is_flat else 'not flat'})"
         )
 
@@ -88,7 +88,7 @@ class Ridge:
     def is_regular(self) -> bool:
         """Whether the likelihood is a parabola near its maximum, as asymptotic theory supposes.
 
-        It is not where the maximum lies at an end of the ridge.
+        It is not where the maximum lies at an end of the profile.
         """
         inside = 2 * STEP < self.best[1] < MOST_SHARE - 2 * STEP
         return inside and bool((np.linalg.eigvalsh(self.information()) > 0).all())
@@ -127,7 +127,7 @@ class Ridge:
         )  # fmt: skip
 
     def laws(self, confidence: float = 0.95) -> list[Law]:
-        """Laws along the ridge, from one end of the likelihood-ratio region to the other."""
+        """Laws along the profile, from one end of the likelihood-ratio region to the other."""
         low, high = self.share_interval(confidence)
         between = self.shares[(self.shares > low) & (self.shares < high)]
         shares = np.array([low, *between, high])
@@ -140,7 +140,7 @@ class Ridge:
     def bits_interval(
         self, target_error: ArrayLike, confidence: float = 0.95
     ) -> tuple[float, float] | tuple[np.ndarray, np.ndarray]:
-        """Least and most bits of the laws along the ridge: what the losses cannot tell apart.
+        """Least and most bits of the laws along the profile: what the losses cannot tell apart.
 
         It is a range over f only: the mean and the variance have one value for each f.
         """

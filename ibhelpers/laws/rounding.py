@@ -39,7 +39,7 @@ class Rounding:
         Standard deviation of the error of an entry of the covariance, in units of the weights.
     root : float
         That of an entry of the residuals, in units of the square root of the loss.
-    dof : float
+    df : float
         Degrees of freedom of each direction.
     weights_left_out, squares_left_out : Tensor, shape (L,)
         Of each direction that went into the offset: a weight that cannot be told from 0 (its
@@ -50,7 +50,7 @@ class Rounding:
 
     weight: float
     root: float
-    dof: float
+    df: float
     weights_left_out: Tensor
     squares_left_out: Tensor
     floor: float = 0.0
@@ -59,11 +59,11 @@ class Rounding:
         """The error to expect in K(t) at every t, (X,); t may be negative."""
         g = 1 / (1 + 2 * terms.w * t[:, None])
         left_out, size = self.weights_left_out, t.abs()
-        traces = (self.dof * ((terms.k * g**2).sum(-1) + self.dof * len(left_out))).sqrt()
+        traces = (self.df * ((terms.k * g**2).sum(-1) + self.df * len(left_out))).sqrt()
         squares = (terms.delta * terms.w * g**2).sum(-1) + self.squares_left_out.sum()
         at_random = self.weight * (size * traces + 2 * t**2 * squares)
         at_random = at_random + self.root * 2 * size * squares.sqrt()
-        by_leaving_out = size * self.dof * left_out.sum()
+        by_leaving_out = size * self.df * left_out.sum()
         by_leaving_out = by_leaving_out + 2 * t**2 * (left_out * self.squares_left_out).sum()
         return _DEVIATIONS * at_random + by_leaving_out
 
@@ -78,9 +78,9 @@ class Rounding:
 
         where the second sum is over the directions left out, too, with their squares for δw.
         """
-        directions = float(terms.k.sum()) / self.dof + len(self.weights_left_out)
+        directions = float(terms.k.sum()) / self.df + len(self.weights_left_out)
         omega = _DEVIATIONS * self.weight * directions**0.5
-        rho = _DEVIATIONS * self.root * (directions * self.dof) ** 0.5
+        rho = _DEVIATIONS * self.root * (directions * self.df) ** 0.5
         w = torch.cat([self.weights_left_out, terms.w])
         squares = torch.cat([self.squares_left_out, terms.delta * terms.w])
         t = self._points(float(terms.w[-1]), omega).to(x.device)

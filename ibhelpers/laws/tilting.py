@@ -52,7 +52,7 @@ def tilted_importance_sampling(
     Parameters
     ----------
     law : GeneralizedChi2
-        A fitted `ScaledNoncentralChi2` or `ScaledChi2` is one.
+        The `general` law of a fitted one will do.
     x : float
         Between the offset and the mean.
     n : int
@@ -75,7 +75,7 @@ def tilted_importance_sampling(
     Examples
     --------
     >>> import ibhelpers as ib
-    >>> law = ib.laws.GeneralizedChi2(weights=[0.1, 0.2], dof=[10, 20], noncentrality=[3, 0])
+    >>> law = ib.laws.GeneralizedChi2(weights=[0.1, 0.2], df=[10, 20], nc=[3, 0])
     >>> found = ib.laws.tilted_importance_sampling(law, 0.1, n=100_000, seed=0)
     >>> print(f"{found.logcdf:.3f} ± {found.standard_error:.3f}, exactly {law.logcdf(0.1):.3f}")
     -46.994 ± 0.006, exactly -46.994

@@ -22,7 +22,7 @@ class TrainedEnsemble:
         The numbers i of the hypotheses; each is a function of the seed and its number.
     train_loss, test_loss : ndarray, shape (n,)
         When training stopped.
-    train_error, test_error : ndarray, shape (n,), or None
+    train_error_rate, test_error_rate : ndarray, shape (n,), or None
         Rates in [0, 1] at which the largest output is not the label's; None without labels.
     epochs : ndarray of int, shape (n,)
         After which training stopped.
@@ -43,8 +43,8 @@ class TrainedEnsemble:
     epochs: np.ndarray
     drawn: int
     seconds: float
-    train_error: np.ndarray | None = None
-    test_error: np.ndarray | None = None
+    train_error_rate: np.ndarray | None = None
+    test_error_rate: np.ndarray | None = None
     train_curve: np.ndarray | None = None
     test_curve: np.ndarray | None = None
     outputs: np.ndarray | None = None

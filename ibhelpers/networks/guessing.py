@@ -29,9 +29,9 @@ def guess_and_check(
     n: int,
     *,
     max_train_loss: float | None = None,
-    max_train_error: float | None = None,
+    max_train_error_rate: float | None = None,
     max_guesses: int = 100_000,
-    seed: int = 0,
+    seed: int,
     progress: bool = True,
 ) -> TrainedEnsemble:
     """Draw random networks until n of them fit the training set, without any training.
@@ -51,7 +51,7 @@ def guess_and_check(
         Number of hypotheses wanted.
     max_train_loss : float, optional
         The largest mean squared error on the training set that counts as fitted.
-    max_train_error : float, optional
+    max_train_error_rate : float, optional
         The largest error rate on the training set, for tasks with labels; 0 is "classifies all
         correctly". At least one of the two must be given.
     max_guesses : int
@@ -87,13 +87,13 @@ def guess_and_check(
     >>> import ibhelpers as ib
     >>> task = ib.tasks.load("synthetic", n_train=4, n_test=50, outputs=1)
     >>> network = ib.networks.mlp(width=8, depth=1)
-    >>> guesses = ib.networks.guess_and_check(network, task, n=5, max_train_loss=0.5)
+    >>> guesses = ib.networks.guess_and_check(network, task, n=5, max_train_loss=0.5, seed=0)
     >>> len(guesses), bool((guesses.train_loss <= 0.5).all())
     (5, True)
     """
     n, max_guesses = whole("n", n, at_least=1), whole("max_guesses", max_guesses, at_least=1)
     seed = seed_of(seed)
-    limits = _limits(task, max_train_loss, max_train_error)
+    limits = _limits(task, max_train_loss, max_train_error_rate)
 
     def build(j: int) -> nn.Module:
         with weights_of(seed, j):
@@ -137,13 +137,13 @@ def _limits(task: Task, loss: float | None, error: float | None) -> dict[str, fl
     if error is not None:
         if task.labels_train is None:
             raise ValueError(
-                "max_train_error: the task has no labels to count errors by; give max_train_loss, "
-                "or give the Task labels_train."
+                "max_train_error_rate: the task has no labels to count errors by; give "
+                "max_train_loss, or give the Task labels_train."
             )
-        limits["train_error"] = non_negative("max_train_error", error)
+        limits["train_error_rate"] = non_negative("max_train_error_rate", error)
     if not limits:
         raise ValueError(
-            "max_train_loss, max_train_error: found neither; say what counts as fitted."
+            "max_train_loss, max_train_error_rate: found neither; say what counts as fitted."
         )
     return limits
 

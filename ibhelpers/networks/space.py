@@ -174,7 +174,7 @@ class NetworkSpace:
         task: Task,
         n: int,
         *,
-        seed: int = 0,
+        seed: int,
         curves: bool = True,
         outputs: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
@@ -273,7 +273,7 @@ class NetworkSpace:
             If interrupted: fewer losses than were asked for are no sample of n.
         """
         evaluate = loss_function(loss, task)
-        reported = {"mse": "test_loss", "zero_one": "test_error"}
+        reported = {"mse": "test_loss", "zero_one": "test_error_rate"}
         of_training = loss == "zero_one" or loss == self.recipe.loss
         ensemble = self.train(
             task, n, seed=seed, curves=False, outputs=not of_training, progress=progress

@@ -170,9 +170,9 @@ def _empty_columns(
     columns = {name: np.full(count, np.nan) for name in ("train_loss", "test_loss")}
     columns["epochs"] = np.zeros(count, dtype=np.int64)
     if learn.labels is not None:
-        columns["train_error"] = np.full(count, np.nan)
+        columns["train_error_rate"] = np.full(count, np.nan)
     if test.labels is not None:
-        columns["test_error"] = np.full(count, np.nan)
+        columns["test_error_rate"] = np.full(count, np.nan)
     if curves:
         columns["train_curve"] = np.full((count, epochs), np.nan)
         columns["test_curve"] = np.full((count, epochs), np.nan)
@@ -198,8 +198,8 @@ def _record(
     for name, values in (
         ("train_loss", fit.loss),
         ("test_loss", found.loss),
-        ("train_error", fit.error),
-        ("test_error", found.error),
+        ("train_error_rate", fit.error),
+        ("test_error_rate", found.error),
         ("outputs", found.outputs),
     ):
         if name in columns and values is not None:

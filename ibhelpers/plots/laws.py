@@ -101,7 +101,7 @@ def show_bias(biases: Mapping[str, InductiveBias | Sequence[InductiveBias]]) -> 
     Examples
     --------
     >>> import ibhelpers as ib, ibhelpers.plots, numpy as np
-    >>> law = ib.laws.GeneralizedChi2(weights=[0.01], dof=[100.0], noncentrality=[0.0])
+    >>> law = ib.laws.GeneralizedChi2(weights=[0.01], df=[100.0], nc=[0.0])
     >>> figure = ib.plots.show_bias({"exact": ib.inductive_bias(law, np.linspace(0.2, 1, 5))})
     >>> print(figure.alt_text)
     Inductive bias in bits against the target error: exact, 62.2 to 0.9 bits between 0.2 and 1.

@@ -106,13 +106,13 @@ class Spectrum:
             )
         return GeneralizedChi2(
             weights=self.variance[free] / (m * k),
-            dof=float(k),
-            noncentrality=squares[free] / self.variance[free],
+            df=float(k),
+            nc=squares[free] / self.variance[free],
             offset=float(squares[~free].sum()) / (m * k),
             rounding=Rounding(
                 weight=self.covariance_error / (m * k),
                 root=self.mean_error / (m * k) ** 0.5,
-                dof=float(k),
+                df=float(k),
                 weights_left_out=self.variance[~free].abs() / (m * k),
                 squares_left_out=squares[~free] / (m * k),
                 floor=floor,

@@ -111,7 +111,7 @@ def _share_of_peak(task, device, peak) -> list[dict]:
     space = _space(networks.mlp(width=width, depth=2), 100, epochs, device)
     chunk = space.chunk_for(task)
     n = 2 * chunk.size * chunk.at_once
-    seconds = _fastest(lambda: space.train(task, n, curves=False, progress=False))
+    seconds = _fastest(lambda: space.train(task, n, curves=False, progress=False, seed=0))
     # Forward and weight gradients in every layer; input gradients in all but the first.
     training = 2 * (2 * d * width + 3 * width**2 + 3 * width * k) * task.n_train * epochs
     evaluation = 2 * (d * width + width**2 + width * k) * (task.n_train + task.n_test)
@@ -125,7 +125,7 @@ def _share_of_peak(task, device, peak) -> list[dict]:
 
 def _ten_thousand(task) -> list[dict]:
     space = ib.NetworkSpace(networks.mlp(width=128, depth=2), epochs=20, device="cuda")
-    seconds = space.train(task, 10_000, curves=False, progress=False).seconds
+    seconds = space.train(task, 10_000, curves=False, progress=False, seed=0).seconds
     return [_row("10,000 mlp(width=128), 20 epochs, batch 50", seconds, "s", 600.0, "cuda")]
 
 

@@ -12,9 +12,8 @@ import torch
 from ..._arguments import ArrayLike, as_array
 from ..._progress import progress_bar
 from ...kernels import Kernel
+from ...spaces import GaussianSpace, Spectrum, loss_function
 from ...spaces._evidence import leave_one_out, log_marginal_likelihood
-from ...spaces.gaussian import GaussianSpace
-from ...spaces.posterior import Spectrum
 from ...tasks import Task
 from ..inductive_bias import inductive_bias
 
@@ -22,7 +21,7 @@ from ..inductive_bias import inductive_bias
 def kernels(
     task: Task,
     kernels: Iterable[Kernel | Callable[..., Any]] | Mapping[str, Kernel | Callable[..., Any]],
-    targets: ArrayLike,
+    target_error: ArrayLike,
     *,
     noise: float = 0.0,
     device: str | torch.device | None = None,
@@ -30,8 +29,8 @@ def kernels(
     """Bits for every kernel and target, with the evidence for the kernel and how well it predicts.
 
     Low required bias, high evidence and good prediction are three things. Bits ask whether a
-    *typical* hypothesis is good on the test set; the test error asks it of the mean of all
-    hypotheses; the evidence and the leave-one-out error judge by the training set alone, so that
+    *typical* hypothesis is good on the test set; the test loss asks it of the mean of all
+    hypotheses; the evidence and the leave-one-out loss judge by the training set alone, so that
     only these two may choose a kernel.
 
     Parameters
@@ -40,7 +39,7 @@ def kernels(
         What to learn.
     kernels : iterable of kernels, or mapping of names to kernels
         Without names, a kernel is called what it prints as.
-    targets : float or array_like
+    target_error : float or array_like
         Target errors ε ≥ 0, in units of the mean squared error.
     noise : float
         Variance of the noise of the training targets, for all kernels.
@@ -50,10 +49,11 @@ def kernels(
     Returns
     -------
     pandas.DataFrame
-        One row for each kernel and target, in the order given. Columns: ``kernel``;
-        ``target_error``; ``bits``, their ``digits`` and whether they are ``at_least`` so many, as
-        of `InductiveBias`; ``log_marginal_likelihood`` in nats; ``leave_one_out_error`` on
-        the training set and ``test_error`` of the posterior mean, both mean squared errors;
+        One row for each kernel and target, in the order given. Columns: ``candidate``, the name of
+        the kernel; ``target_error``; ``bits``, their ``digits`` and whether they are ``at_least``
+        so many, as of `InductiveBias`; ``log_marginal_likelihood`` in nats;
+        ``leave_one_out_loss`` on the training set and ``test_loss`` of the posterior mean, both
+        mean squared errors; ``test_error_rate`` of the posterior mean, NaN without labels;
         ``jitter`` and ``condition`` as of `GaussianSpace.posterior`.
 
     Raises
@@ -71,21 +71,21 @@ def kernels(
     >>> import ibhelpers as ib
     >>> task = ib.tasks.load("digits", n_train=200, n_test=100)
     >>> kernels = {"short": ib.kernels.RBF(1.0), "long": ib.kernels.RBF(4.0)}
-    >>> table = ib.compare.kernels(task, kernels, targets=[0.05, 0.02], noise=0.01)
-    >>> print(table[["kernel", "target_error", "bits", "test_error"]].round(3).to_string())
-      kernel  target_error      bits  test_error
-    0  short          0.05  1196.332       0.020
-    1  short          0.02  1820.322       0.020
-    2   long          0.05     0.000       0.018
-    3   long          0.02   115.679       0.018
+    >>> table = ib.compare.kernels(task, kernels, target_error=[0.05, 0.02], noise=0.01)
+    >>> print(table[["candidate", "target_error", "bits", "test_loss"]].round(3).to_string())
+      candidate  target_error      bits  test_loss
+    0     short          0.05  1196.332      0.020
+    1     short          0.02  1820.322      0.020
+    2      long          0.05     0.000      0.018
+    3      long          0.02   115.679      0.018
     """
-    named, targets = _named(kernels), _checked(targets)
+    named, targets = _named(kernels), _checked(target_error)
     work = task.n_train**2 * (task.n_train + task.n_test)
     table = []
     with progress_bar(f"{len(named)} kernels", work * len(named)) as bar:
         for name, kernel in named.items():
             facts = _facts(GaussianSpace(kernel, noise=noise, device=device), task, targets)
-            table.append(pd.DataFrame({"kernel": name, "target_error": targets} | facts))
+            table.append(pd.DataFrame({"candidate": name, "target_error": targets} | facts))
             bar.update(work)
     return pd.concat(table, ignore_index=True)
 
@@ -105,11 +105,18 @@ def _facts(space: GaussianSpace, task: Task, targets: np.ndarray) -> dict[str, A
         "digits": bias.digits,
         "at_least": bias.at_least,
         "log_marginal_likelihood": log_marginal_likelihood(conditioning.factor, y_train),
-        "leave_one_out_error": leave_one_out(conditioning.factor, y_train).mse,
-        "test_error": float((posterior.mean - y_test).square().mean()),
+        "leave_one_out_loss": leave_one_out(conditioning.factor, y_train).mse,
+        "test_loss": float(loss_function("mse", task)(posterior.mean[None])),
+        "test_error_rate": _error_rate(posterior.mean, task),
         "jitter": posterior.jitter,
         "condition": posterior.condition,
     }
+
+
+def _error_rate(outputs: torch.Tensor, task: Task) -> float:
+    if task.labels_test is None:
+        return float("nan")
+    return float(loss_function("zero_one", task)(outputs[None]))
 
 
 def _named(
@@ -131,9 +138,9 @@ def _named(
 
 
 def _checked(targets: ArrayLike) -> np.ndarray:
-    values = as_array("targets", targets).reshape(-1)
+    values = as_array("target_error", targets).reshape(-1)
     if len(values) == 0 or not (values >= 0).all():
         raise ValueError(
-            f"targets: found {values.tolist()}; give at least one target error, each at least 0."
+            f"target_error: found {values.tolist()}; give at least one, each at least 0."
         )
     return values

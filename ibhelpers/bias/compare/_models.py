@@ -16,8 +16,8 @@ from ...tasks import Task
 from ..inductive_bias import inductive_bias
 
 
-def standard_models(*, seed: int = 0) -> dict[str, Any]:
-    """Regressors of scikit-learn that `compare_models` compares when none are given.
+def standard_models(*, seed: int) -> dict[str, Any]:
+    """Regressors of scikit-learn that `models` compares when none are given.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def standard_models(*, seed: int = 0) -> dict[str, Any]:
     Examples
     --------
     >>> import ibhelpers as ib
-    >>> list(ib.compare.standard_models())[:3]
+    >>> list(ib.compare.standard_models(seed=0))[:3]
     ['linear regression', 'ridge regression', 'k nearest neighbours']
     """
     from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
@@ -61,7 +61,7 @@ def models(
     models: Mapping[str, Any] | None = None,
     *,
     n_networks: int = 50,
-    seed: int = 0,
+    seed: int,
     progress: bool = True,
 ) -> pd.DataFrame:
     """The bias that model classes provide, in bits of one hypothesis space.
@@ -89,12 +89,12 @@ def models(
     Returns
     -------
     DataFrame
-        One row a model: ``model``; ``train_loss`` and ``test_loss``, mean squared errors;
-        ``train_error`` and ``test_error``, rates at which the largest output is not the label's,
-        NaN without labels; ``bits``; ``hypotheses``, of which the losses and rates are medians;
-        ``diverged``, networks that are in no median; ``seconds``. Bits are those of the median
-        test loss; ``bits_low`` and ``bits_high`` those of its 5% and 95% quantiles over the
-        hypotheses.
+        One row a model: ``candidate``, its name; ``train_loss`` and ``test_loss``, mean squared
+        errors; ``train_error_rate`` and ``test_error_rate``, at which the largest output is not
+        the label's, NaN without labels; ``bits``; ``hypotheses``, of which losses and rates are
+        medians; ``diverged``, networks that are in no median; ``seconds``. Bits are those of the
+        median test loss; ``bits_lower`` and ``bits_upper`` those of its 5% and 95% quantiles over
+        the hypotheses.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def models(
     >>> from sklearn.linear_model import Ridge
     >>> task = ib.tasks.load("digits", n_train=100, n_test=50)
     >>> law = ib.GaussianSpace(ib.kernels.RBF(2.0)).loss_law(task)
-    >>> table = ib.compare.models(task, law, {"ridge": Ridge()})
+    >>> table = ib.compare.models(task, law, {"ridge": Ridge()}, seed=0)
     >>> bool(table.train_loss[0] < table.test_loss[0])
     True
     """
@@ -131,9 +131,9 @@ def models(
         bits = inductive_bias(law, np.quantile(losses["test_loss"], [0.95, 0.5, 0.05])).bits
         rows.append(
             {
-                "model": name,
+                "candidate": name,
                 **{key: float(np.median(losses[key])) for key in _MEASURES},
-                **dict(zip(("bits_low", "bits", "bits_high"), map(float, bits), strict=True)),
+                **dict(zip(("bits_lower", "bits", "bits_upper"), map(float, bits), strict=True)),
                 "hypotheses": len(losses["test_loss"]),
                 "diverged": losses["diverged"],
                 "seconds": losses["seconds"],
@@ -142,7 +142,7 @@ def models(
     return pd.DataFrame(rows)
 
 
-_MEASURES = ("train_loss", "test_loss", "train_error", "test_error")
+_MEASURES = ("train_loss", "test_loss", "train_error_rate", "test_error_rate")
 
 
 def _network_losses(
@@ -174,7 +174,7 @@ def _model_losses(name: str, model: Any, task: Task) -> dict[str, Any]:
         for part in ("train", "test"):
             predicted = np.asarray(fitted.predict(getattr(task, f"X_{part}")), dtype=np.float64)
             loss, error = _judged(predicted, task, part)
-            measured |= {f"{part}_loss": [loss], f"{part}_error": [error]}
+            measured |= {f"{part}_loss": [loss], f"{part}_error_rate": [error]}
     except Exception as error:
         raise ValueError(
             f"models: {name!r} ({type(model).__name__}) could not be trained and judged on this "
