@@ -109,9 +109,9 @@ class Nugget(ib.kernels.Kernel):
     [
         ([], 0.1, "kernels: found none"),
         ([ib.kernels.RBF(1.0)] * 2, 0.1, r"kernels: found two that are called RBF\(lengthscale=1"),
-        ([ib.kernels.RBF(1.0)], [], r"targets: found \[\]"),
-        ([ib.kernels.RBF(1.0)], [0.1, -0.1], r"targets: found \[0.1, -0.1\]"),
-        ([ib.kernels.RBF(1.0)], math.nan, r"targets: found \[nan\]"),
+        ([ib.kernels.RBF(1.0)], [], r"target_error: found \[\]"),
+        ([ib.kernels.RBF(1.0)], [0.1, -0.1], r"target_error: found \[0.1, -0.1\]"),
+        ([ib.kernels.RBF(1.0)], math.nan, r"target_error: found \[nan\]"),
         ([lambda A, B: A[:, :1] * 0.0], 0.1, "kernel: .* returned shape"),
     ],
 )

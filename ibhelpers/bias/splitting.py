@@ -118,8 +118,8 @@ def rare_event_bias(
     >>> task = ib.tasks.load("digits", n_train=50, n_test=20)
     >>> space = ib.GaussianSpace(ib.kernels.RBF(lengthscale=2.0))
     >>> ib.rare_event_bias(
-    ...     space, task, loss="zero_one", target_error=0.2, particles=200, progress=False
-    ..., seed=0 )
+    ...     space, task, loss="zero_one", target_error=0.2, seed=0, particles=200, progress=False
+    ... )
     9.9 bits at target error 0.2 (between 9.2 and 10.6)
     """
     particles, moves = whole("particles", particles, at_least=2), whole("moves", moves, at_least=1)
