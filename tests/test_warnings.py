@@ -18,10 +18,10 @@ def test_warnings_point_at_the_line_that_called_the_package():
         np.vstack([X, X[:1] + 1e-12]), np.vstack([y, -y[:1]]), Z, np.ones((6, 1))
     )
     calls = {
-        "diverged": lambda: diverging.train(task, 2),
+        "diverged": lambda: diverging.train(task, 2, seed=0),
         "diverged ": lambda: diverging.sample_losses(task, 2, seed=0),
         "only": lambda: networks.guess_and_check(
-            linear, task, 500, max_train_loss=9.0, max_guesses=30
+            linear, task, 500, max_train_loss=9.0, max_guesses=30, seed=0
         ),
         "singular": lambda: ib.InfiniteNetworkSpace(depth=1).posterior(nearly_equal),
     }
