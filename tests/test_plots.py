@@ -134,3 +134,9 @@ def test_a_bias_without_an_upper_limit_and_a_name_without_bits():
     assert 5 < figure.axes[0].get_ylim()[1] < 10
     with pytest.raises(ValueError, match="biases: found a name without bits"):
         ib.plots.show_bias({"none": []})
+
+
+def test_the_colours_are_seaborns():
+    import seaborn as sns
+
+    np.testing.assert_allclose(plots.COLOURS, sns.color_palette("colorblind"), atol=1e-12)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
-from scipy import stats
 
 from .._arguments import ArrayLike, as_array, seed_of, whole
 from ..laws import Empirical, GeneralizedPareto, Normal, ScaledChi2, ScaledNoncentralChi2
@@ -15,6 +14,9 @@ from ..laws.empirical import certified_bits
 from ..laws.law import Law
 from ..laws.losses import checked_losses
 from .inductive_bias import inductive_bias
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TAILS = (Empirical, ScaledNoncentralChi2, ScaledChi2, GeneralizedPareto, Normal)
 
@@ -89,6 +91,8 @@ def estimate_bias(
        GeneralizedPareto  26.8     False             8.1
                   Normal  10.2     False             8.1
     """
+    import pandas as pd
+
     x = checked_losses(losses, positive=False, spread=False)
     targets = as_array("target_error", target_error).reshape(-1)
     if (targets >= x.mean()).any():
@@ -107,6 +111,8 @@ def _rows(
     kind: type[Law], x: np.ndarray, targets: Float[np.ndarray, " T"], n_boot: int, seed: int
 ) -> pd.DataFrame:
     """One row for every target, of one kind of law."""
+    import pandas as pd
+
     law = kind.fit(x)
     bias = inductive_bias(law, targets)
     lower, upper = bias.interval or _bootstrap_limits(kind, x, targets, n_boot, seed)
@@ -155,6 +161,8 @@ def _bootstrap_limits(
 
 def _distances(law: Law, x: np.ndarray) -> dict[str, float]:
     """Log-likelihood, Kolmogorov-Smirnov and Anderson-Darling distance of the losses."""
+    from scipy import stats
+
     names = ("log_likelihood", "kolmogorov_smirnov", "anderson_darling")
     if not law.has_density:
         return dict.fromkeys(names, np.nan)

@@ -17,7 +17,6 @@ import math
 import numpy as np
 from jaxtyping import Float
 from numpy.polynomial import chebyshev
-from scipy.optimize import minimize_scalar
 
 from .._arguments import Values
 from ._noncentral_density import log_density
@@ -91,6 +90,8 @@ class Likelihood:
         The profile is nearly flat, and its maximum may lie inside or at either end: a grid of
         shares finds the neighbourhood, a bounded search the maximum in it.
         """
+        from scipy.optimize import minimize_scalar
+
         grid_log_r = self.best_log_r(SHARES)
         profile = self(grid_log_r, SHARES)
         i = int(profile.argmax())

@@ -7,7 +7,6 @@ from numbers import Real
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from .._arguments import ArrayLike, Values, generator_of, positive, probability, whole
@@ -196,6 +195,8 @@ def _fit_excesses(excess: np.ndarray, most_width: float) -> tuple[float, float]:
     Searched over s = 1/width, between 1/most_width and 1/(the largest excess): a grid finds the
     neighbourhood of the maximum, a bounded search the maximum in it.
     """
+    from scipy.optimize import minimize_scalar
+
     n = len(excess)
 
     def log_likelihood(s: Values) -> tuple[Values, Values]:

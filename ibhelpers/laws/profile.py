@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
-from scipy import optimize, stats
 
 from .._arguments import ArrayLike, probability
 from ._likelihood import MOST_SHARE, SHARES, STEP, Likelihood
@@ -117,6 +116,8 @@ class ProfileLikelihood:
         ValueError
             If the confidence is not between 0 and 1.
         """
+        from scipy import stats
+
         drop = stats.chi2.ppf(probability("confidence", confidence), df=1) / 2
         level = self.log_likelihood.max() - drop
         inside = np.flatnonzero(self.log_likelihood >= level)
@@ -148,6 +149,8 @@ class ProfileLikelihood:
         return np.min(bits, axis=0)[()], np.max(bits, axis=0)[()]
 
     def _crossing(self, level: float, inside: float, outside: float) -> float:
+        from scipy import optimize
+
         def excess(share: float) -> float:
             return float(self.likelihood.profile(np.array([share]), self.best[0])[0]) - level
 

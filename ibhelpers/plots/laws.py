@@ -6,12 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from scipy import special
 
 from .._arguments import ArrayLike
@@ -19,6 +16,10 @@ from ..bias.inductive_bias import InductiveBias
 from ..laws.law import Law
 from ..laws.losses import checked_losses
 from .style import COLOURS, MARKERS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))  # colour is never the only sign
 
@@ -48,6 +49,8 @@ def show_tails(losses: ArrayLike, laws: Mapping[str, Law], target_error: Real) -
     ValueError
         If there are no laws or more than five, or the target is not below all losses.
     """
+    import matplotlib.pyplot as plt
+
     x = np.sort(checked_losses(losses, positive=False))
     _check_names("laws", laws, at_most=len(_LINES))
     if not target_error < x[0]:
@@ -106,6 +109,8 @@ def show_bias(biases: Mapping[str, InductiveBias | Sequence[InductiveBias]]) -> 
     >>> print(figure.alt_text)
     Inductive bias in bits against the target error: exact, 62.2 to 0.9 bits between 0.2 and 1.
     """
+    import matplotlib.pyplot as plt
+
     _check_names("biases", biases, at_most=len(MARKERS))
     figure, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
     said = []
@@ -149,6 +154,8 @@ def show_quantiles(losses: ArrayLike, law: Law) -> Figure:
     matplotlib.figure.Figure
         With ``alt_text``.
     """
+    import matplotlib.pyplot as plt
+
     x = np.sort(checked_losses(losses, positive=False))
     n = len(x)
     ends = np.arange(1, min(n, 25) + 1)

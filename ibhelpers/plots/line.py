@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING
 
 from .._arguments import ArrayLike, as_array
 from .style import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def draw_hypotheses(

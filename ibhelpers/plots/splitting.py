@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 
 from ..bias.inductive_bias import InductiveBias
 from ..bias.splitting import ACCEPTANCE
 from .style import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def show_splitting(bias: InductiveBias) -> Figure:
@@ -34,6 +36,8 @@ def show_splitting(bias: InductiveBias) -> Figure:
     ValueError
         If the bias has no trace, or no level was passed.
     """
+    import matplotlib.pyplot as plt
+
     trace = bias.trace
     if trace is None or len(trace.nats) == 0:
         raise ValueError(

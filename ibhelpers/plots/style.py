@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
-import seaborn as sns
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
-COLOURS = sns.color_palette("colorblind")  # told apart with any common colour vision
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Seaborn's palette "colorblind", told apart with any common colour vision.
+COLOURS = tuple(
+    tuple(int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4))
+    for colour in ("0173b2 de8f05 029e73 d55e00 cc78bc ca9161 fbafe4 949494 ece133 56b4e9".split())
+)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")  # colour is never the only sign
 
 
@@ -15,6 +20,7 @@ def show(figure: Figure) -> None:
 
     Its alt text goes into the output's metadata, under "image/png" and "alt".
     """
+    import matplotlib.pyplot as plt
     from IPython.display import display
 
     display(figure, metadata={"image/png": {"alt": figure.alt_text}})

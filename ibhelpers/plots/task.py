@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from .._arguments import whole
 from ..tasks import Task
 from .style import COLOURS, MARKERS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def show_task(task: Task, *, examples: int = 12) -> Figure:
@@ -75,6 +78,8 @@ def _show_images(task: Task, n: int) -> Figure:
 
 
 def _show_episodes(task: Task, n: int) -> Figure:
+    import matplotlib.pyplot as plt
+
     n = min(n, 4)  # rows
     ways = task.input_shape[0] - 1
     figure, axes = _grid(n, ways + 1)
@@ -100,6 +105,8 @@ def _show_episodes(task: Task, n: int) -> Figure:
 
 
 def _show_trajectories(task: Task, n: int) -> Figure:
+    import matplotlib.pyplot as plt
+
     times, n_quantities = task.input_shape
     names = task.input_names or [f"quantity {i + 1}" for i in range(n_quantities)]
     force = task.y_train[:n, 0]
@@ -133,6 +140,8 @@ def _show_trajectories(task: Task, n: int) -> Figure:
 
 def _show_points(task: Task, n: int) -> Figure:
     """Draw all training examples, whatever n: points need no room."""
+    import matplotlib.pyplot as plt
+
     figure, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
     target = task.output_names[0] if task.output_names else "target"
     if task.n_inputs == 1:
@@ -178,6 +187,8 @@ def _picture(ax: Axes, image: np.ndarray) -> None:
 
 
 def _grid(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
+    import matplotlib.pyplot as plt
+
     size = (1.3 * columns, 1.5 * rows + 0.4)
     return plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import solve_continuous_are
 
 GRAVITY = 9.8  # m/s^2
 CART_MASS = 1.0  # kg
@@ -79,6 +78,8 @@ def regulator() -> Float[np.ndarray, " 4"]:
     It minimises the integral of state' Q state + force' R force for the linearised system, with
     Q = STATE_COST and R = FORCE_COST; P solves the algebraic Riccati equation and K = R^-1 B' P.
     """
+    from scipy.linalg import solve_continuous_are
+
     A, B = linearised()
     P = solve_continuous_are(A, B, STATE_COST, FORCE_COST)
     return np.linalg.solve(FORCE_COST, B.T @ P)[0]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import factorial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
-from PIL import Image
 
 from .._arguments import generator_of, whole
 from .task import Task
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ def shrink(image: Image.Image, side: int) -> UInt8[np.ndarray, "side side"]:
 
     Every new pixel is an average of the old ones under a triangle two new pixels wide.
     """
+    from PIL import Image
+
     return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.sparse import csr_array
 
 from .._arguments import as_array, whole
 
@@ -144,6 +143,8 @@ def _estimate(
 
 def _variance_of_mean(values: Float[np.ndarray, " n"], neighbours: Int[np.ndarray, "n k"]) -> float:
     """Variance of the mean of values that covary between neighbours, and only there."""
+    from scipy.sparse import csr_array
+
     n, k = neighbours.shape
     off = values - values.mean()
     near = csr_array((np.ones(n * k), (np.repeat(np.arange(n), k), neighbours.ravel())), (n, n))

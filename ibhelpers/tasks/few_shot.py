@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
 
 from .._arguments import one_of, whole
 from . import mnist
@@ -59,6 +58,8 @@ def load(
     >>> task.input_shape
     (6, 14, 14)
     """
+    from PIL import Image
+
     images, digits = _SOURCES[one_of("source", source, _SOURCES)]()
     whole("side", side, at_least=2, at_most=images.shape[-1])
     drawings = np.stack([shrink(Image.fromarray(image), side) for image in images])

@@ -6,7 +6,6 @@ import io
 from functools import cache
 
 import numpy as np
-from PIL import Image
 
 from .._arguments import whole
 from ._archive import zip_members
@@ -117,6 +116,8 @@ def load(
 @cache  # reading and shrinking takes far longer than drawing episodes
 def drawings(file: DataFile, side: int) -> Drawings:
     """Every drawing of a set, white on black, with its character, such as "Greek/character01"."""
+    from PIL import Image
+
     images, characters = [], []
     for name, contents in zip_members(read(file)):
         if name.endswith(".png"):

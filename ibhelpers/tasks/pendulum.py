@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import expm
 
 from .._arguments import generator_of, non_negative, one_of, positive, whole
 from ._cartpole import linearised, regulator, step
@@ -129,6 +128,8 @@ def _windows(
 
 def _check_balanced(dt: float) -> None:
     """Raise a ValueError if a force held for dt seconds comes too late to keep the pole up."""
+    from scipy.linalg import expm
+
     A, B = linearised()
     held = expm(dt * np.block([[A, B], [np.zeros((1, 5))]]))  # [[A_d, B_d], [0, 1]]
     if np.abs(np.linalg.eigvals(held[:4, :4] - held[:4, 4:] @ regulator()[None])).max() >= 1:

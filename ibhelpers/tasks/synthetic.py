@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial.distance import cdist
 
 from .._arguments import generator_of, non_negative, one_of, whole
 from .task import Task
@@ -109,6 +108,8 @@ def _network(z: Inputs, k: int, rng: np.random.Generator) -> Outputs:
 
 def _gaussian_process(z: Inputs, k: int, rng: np.random.Generator) -> Outputs:
     """A draw at these inputs from the process with covariance exp(-|z - z'|^2 / 2)."""
+    from scipy.spatial.distance import cdist
+
     if len(z) > 10_000:
         raise ValueError(
             f"n_train + n_test: asked for {len(z):,} examples, but a Gaussian process is drawn at "

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from ..._arguments import ArrayLike, as_array
@@ -16,6 +15,9 @@ from ...spaces import GaussianSpace, Spectrum, loss_function
 from ...spaces._evidence import leave_one_out, log_marginal_likelihood
 from ...tasks import Task
 from ..inductive_bias import inductive_bias
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def kernels(
@@ -79,6 +81,8 @@ def kernels(
     2      long          0.05     0.000      0.018
     3      long          0.02   115.679      0.018
     """
+    import pandas as pd
+
     named, targets = _named(kernels), _checked(target_error)
     work = task.n_train**2 * (task.n_train + task.n_test)
     table = []

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ..._arguments import seed_of, seed_of_bits, whole
 from ...laws.law import Law
 from ...networks.space import NetworkSpace
 from ...tasks import Task
 from ..inductive_bias import inductive_bias
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def standard_models(*, seed: int) -> dict[str, Any]:
@@ -117,6 +119,8 @@ def models(
     >>> bool(table.train_loss[0] < table.test_loss[0])
     True
     """
+    import pandas as pd
+
     if not isinstance(law, Law):
         raise ValueError(
             f"law: found {type(law).__name__}; give a law, such as GaussianSpace.loss_law(task)."
