@@ -35,6 +35,7 @@ MEANS = ("zero", "constant")
 _PART, _RATIO = 400, 4  # examples to start on, and the growth from one part to the next
 _SHORT = (0.05, 0.15, 0.5, 1.5, 5.0)  # lengthscales tried, in units of a typical distance
 _QUIET = (1e-6, 1e-3, 1e-1)  # noises tried, as shares of the prior variance
+_FIRST_STEPS, _FINALISTS = 15, 2  # of every start, and how many starts go on from there
 _NEAR = 3.0  # nats: ends of searches on a part that are also tried on all examples
 _TOLD = 0.1  # nats for a factor e: a bound that costs less is not warned of
 _CHECKED = 500  # rows whose distances say what is typical
@@ -186,7 +187,7 @@ def _told(
 ) -> Choice:
     """The choice, with a warning where it ends on a bound."""
     x = _quiet(surface, box, end) if model.noise is None else end.x
-    height = surface.at(x)
+    height = surface.at(x, condition=True)
     assert height is not None  # the search has been there
     kernel, noise = model.at(x)
     amplitude, shape = height.amplitude, kernel
@@ -242,8 +243,12 @@ def _from_all_starts(surface: Surface, box: _Box, starts: int) -> list[Descent]:
     rng = np.random.default_rng(0)
     while len(chosen) < starts:  # around the best: summands and inputs that begin alike stay alike
         chosen.append(np.clip(chosen[0] + rng.standard_normal(len(box.lower)), *box.ends))
-    ends = [descend(surface, x, box.lower, box.upper) for x in chosen]
-    return sorted((e for e in ends if math.isfinite(e.value)), key=lambda end: end.value)
+    ends = [descend(surface, x, *box.ends, steps=_FIRST_STEPS) for x in chosen]
+    ends = sorted((e for e in ends if math.isfinite(e.value)), key=lambda end: end.value)
+    finished = [
+        descend(surface, end.x, *box.ends, curvature=end.curvature) for end in ends[:_FINALISTS]
+    ]
+    return sorted([*finished, *ends[_FINALISTS:]], key=lambda end: end.value)
 
 
 def _improved(surface: Surface, box: _Box, ends: list[Descent], ratio: float) -> list[Descent]:

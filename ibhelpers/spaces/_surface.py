@@ -81,7 +81,7 @@ class Height:
     amplitude : float
         s.
     condition : float
-        κ₁(A), the condition number in the 1-norm.
+        κ₁(A), the condition number in the 1-norm, if it was asked for.
     """
 
     value: float
@@ -120,14 +120,14 @@ class Surface:
             return math.inf, np.zeros(len(x))
         return height.value, height.gradient
 
-    def at(self, x: np.ndarray) -> Height | None:
+    def at(self, x: np.ndarray, *, condition: bool = False) -> Height | None:
         """Everything about one point; None where A is singular to working precision."""
         self.evaluations += 1
         if self.evaluated is not None:
             self.evaluated()
         kernel, noise = self.model.at(x)
         A = self._matrix(kernel, noise)
-        norm = _one_norm(A)
+        norm = _one_norm(A) if condition else math.nan
         factor, failed = torch.linalg.cholesky_ex(A)
         pivots = factor.diagonal().square()
         if failed or not float(pivots.min()) > len(A) * EPS * float(pivots.max()):
@@ -138,10 +138,11 @@ class Surface:
         alpha = torch.linalg.solve_triangular(factor.T, white, upper=True)
         P = torch.cholesky_inverse(factor)
         del factor
-        condition = norm * float(P.abs().sum(0).max())
+        if condition:
+            norm *= _one_norm(P)
         of = self._evidence if self.criterion == "evidence" else self._leave_one_out
         value, amplitude, W = of(half_log_det, float(white.square().sum()), alpha, P)
-        return Height(value, self._gradient(kernel, noise, W), amplitude, condition)
+        return Height(value, self._gradient(kernel, noise, W), amplitude, norm)
 
     def _evidence(
         self,
