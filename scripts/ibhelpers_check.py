@@ -94,7 +94,7 @@ def device() -> str:
 def package() -> str:
     """Whether the package itself can be imported."""
     ibhelpers = _import("ibhelpers")
-    return f"ibhelpers {ibhelpers.__version__} at {Path(ibhelpers.__file__).parent}"
+    return f"ibhelpers {ibhelpers.__version__} at {Path(str(ibhelpers.__file__)).parent}"
 
 
 def shipped_data() -> str:

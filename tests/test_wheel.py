@@ -5,10 +5,13 @@ import os
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
 import package_page
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -29,15 +32,65 @@ def wheel(tmp_path_factory):
     return build(tmp_path_factory.mktemp("wheel"))
 
 
+def with_what_they_need(names: set[str]) -> set[str]:
+    """Distributions, and all that they require without extras, by their canonical names."""
+    found: set[str] = set()
+    while names:
+        found |= names
+        needed = set()
+        for name in names:
+            for line in distribution(name).requires or []:
+                requirement = Requirement(line)
+                if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                    needed.add(canonicalize_name(requirement.name))
+        names = needed - found
+    return found
+
+
+def not_there_without_extras(wheel: Path) -> list[str]:
+    """Modules that are here, and not in an environment in which only the wheel was installed."""
+    required = [Requirement(line) for line in metadata(wheel).get_all("Requires-Dist")]
+    base = {
+        canonicalize_name(requirement.name)
+        for requirement in required
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    }
+    there = with_what_they_need(base)
+    return [
+        module
+        for module, owners in packages_distributions().items()
+        if not there & {canonicalize_name(owner) for owner in owners}
+        and module not in ("ibhelpers", "ibhelpers_check", "pip")
+    ]
+
+
+# Python imports this by itself when it starts.
+AS_IF_NOT_INSTALLED = """
+import sys
+
+class Absent:
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in {absent!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Absent)
+"""
+
+
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
-    """Run Python in an empty folder, with the wheel installed and no way to the clone."""
+    """Run Python in an empty folder, with the wheel, what it requires, and no way to the clone."""
     site, empty = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("empty")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
     subprocess.run([*command, "--target", site, wheel], check=True, capture_output=True)
-    environment = os.environ | {"PYTHONPATH": str(site), "IBHELPERS_DATA": str(empty / "cache")}
+    bare = tmp_path_factory.mktemp("bare")
+    absent = set(not_there_without_extras(wheel))
+    (bare / "sitecustomize.py").write_text(AS_IF_NOT_INSTALLED.format(absent=absent))
 
-    def run(*arguments: str) -> str:
+    def run(*arguments: str, extras: bool = False) -> str:
+        path = [str(site)] if extras else [str(bare), str(site)]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+        environment["IBHELPERS_DATA"] = str(empty / "cache")
         command = [sys.executable, *arguments]
         done = subprocess.run(
             command, cwd=empty, env=environment, capture_output=True, text=True, encoding="utf-8"
@@ -69,9 +122,27 @@ def test_the_quickstart(installed):
 
 
 def test_the_check_of_the_installation(installed):
-    printed = installed("-m", "ibhelpers_check")
+    printed = installed("-m", "ibhelpers_check", extras=True)
     assert f"at {installed.site / 'ibhelpers'}" in printed
     assert "[FAIL]" not in printed
+
+
+def test_these_tests_see_no_more_than_what_the_wheel_requires(installed):
+    """Or the ones above would pass by what the test environment has besides."""
+    look = "try: import {0}\nexcept ModuleNotFoundError: print('absent')\nelse: print('there')"
+    assert installed("-c", look.format("pytest")).strip() == "absent"
+    assert installed("-c", look.format("scipy")).strip() == "there"
+
+
+def test_an_editable_installation_copies_nothing(tmp_path):
+    """A copy of the data or of the check would be an old one some day."""
+    code = "import sys, hatchling.build; hatchling.build.build_editable(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, check=True)
+    (built,) = tmp_path.glob("*.whl")
+    names = [name for name in zipfile.ZipFile(built).namelist() if ".dist-info/" not in name]
+    assert names == ["_ibhelpers.pth"]
+    paths = zipfile.ZipFile(built).read("_ibhelpers.pth").decode().splitlines()
+    assert [Path(path) for path in paths] == [ROOT, ROOT / "scripts"]
 
 
 def test_nothing_is_missing_and_nothing_else_is_in_it(wheel):

@@ -33,7 +33,7 @@ def available() -> dict[str, str]:
     >>> ib.tasks.available()["digits"]
     '8x8 handwritten digits, 1,797 images, from scikit-learn.'
     """
-    return {name: loader.__doc__.splitlines()[0] for name, loader in _LOADERS.items()}
+    return {name: (loader.__doc__ or "").splitlines()[0] for name, loader in _LOADERS.items()}
 
 
 def load(name: str, **options) -> Task:

@@ -35,8 +35,8 @@ def tar_members(contents: bytes) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(fileobj=io.BytesIO(contents), mode="r:*") as archive:
         for member in archive:
             _check_inside(member.name)
-            if member.isfile():
-                yield member.name, archive.extractfile(member).read()
+            if file := archive.extractfile(member) if member.isfile() else None:
+                yield member.name, file.read()
             elif not member.isdir():
                 raise ValueError(
                     f"archive: member {member.name!r} is neither a file nor a folder; such an "

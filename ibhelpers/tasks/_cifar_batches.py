@@ -17,8 +17,7 @@ import numpy as np
 from ._archive import tar_members
 from ._datafile import Form
 
-NAMES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5")
-NAMES += ("test_batch",)
+NAMES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
 RECORD = 1 + 3072  # bytes
 
 
@@ -67,13 +66,14 @@ def records_of(pickled: bytes) -> bytes:
     ValueError
         If it is no such pickle.
     """
-    text, pixels, labels = b"", b"", []
+    text, pixels = b"", b""
+    labels: list[int] = []
     for opcode, value, _ in pickletools.genops(pickled):
         if isinstance(value, (str, bytes)):
             text = value.encode("latin-1") if isinstance(value, str) else value
             pixels = max(pixels, text, key=len)
-        elif opcode.name == "BININT1" and text == b"labels":  # the numbers that follow this key
-            labels.append(value)
+        elif isinstance(value, int) and opcode.name == "BININT1" and text == b"labels":
+            labels.append(value)  # one of the numbers that follow this key
     if not labels or len(pixels) != (RECORD - 1) * len(labels):
         raise ValueError(f"found {len(labels):,} labels and {len(pixels):,} bytes of pixels")
     rows = np.frombuffer(pixels, np.uint8).reshape(len(labels), -1)
