@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from . import laws, tasks
@@ -41,12 +39,13 @@ def table() -> str:
 
     targets = np.array([0.09, 0.05, 0.01, 0.001])
     exact = inductive_bias(space.loss_law(task), targets)
-    released_bits = np.asarray(paper.released_code_nats(released, targets)) / math.log(2)
     columns = {
         "target": targets,
         "exact, nats": np.round(exact.nats, 1),
         "exact, bits": np.round(exact.bits, 1),
         "fitted, bits": np.round(inductive_bias(fitted, targets).bits, -1).astype(int),
-        "released, bits": np.round(released_bits, -1).astype(int),
+        "released, bits": np.round(np.asarray(paper.released_bits(released, targets)), -1).astype(
+            int
+        ),
     }
     return pd.DataFrame(columns).to_string(index=False)
