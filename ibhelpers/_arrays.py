@@ -6,6 +6,7 @@ every argument that holds numbers is read here, once, and only here.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from decimal import Decimal
@@ -215,3 +216,12 @@ def _refuse_missing(name: str, pandas_object: Any) -> None:
         f"{name}: found {int(missing.sum())} entries that are NaN or missing, the first at index "
         f"{first!r}; remove or impute them, such as with dropna() or fillna(...)."
     )
+
+
+def unit_of(X: np.ndarray | Tensor) -> float:
+    """The power of two near the largest number in X; 1 if all are 0.
+
+    What is divided by it is divided exactly, and its squares neither overflow nor vanish.
+    """
+    exponent = math.frexp(float(abs(X).max()))[1]  # 0 of 0
+    return 2.0 ** max(-1022, min(exponent, 1023))

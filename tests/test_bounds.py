@@ -1,5 +1,6 @@
 """The earlier bound against published figures, whole-number binomials, simulated extremes."""
 
+import dataclasses
 import math
 from fractions import Fraction
 
@@ -307,3 +308,54 @@ def test_tasks_that_have_no_resolution():
         bounds.estimate(task(X, labels))
     with pytest.raises(ValueError, match="n_resamples: found 1"):
         bounds.estimate(task(X, labels), n_resamples=1)
+
+
+def test_resamples_without_the_example_that_is_in_all_of_the_closest_pairs():
+    """One example, at 0, is nearer to all others than they are to each other."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 40))
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    X[0] = 0.0
+    labels = np.arange(80) % 2
+    task = Task(X, np.eye(2)[labels], X[:1], np.eye(2)[:1], labels_train=labels)
+    found = bounds.estimate(task, k=2, n_resamples=60, seed=3)
+    distances = pairwise_distances(X) + np.where(labels[:, None] == labels, np.inf, 0.0)
+    smallest = []
+    for counts in np.random.default_rng(3).multinomial(80, np.full(80, 1 / 80), size=60):
+        there = np.flatnonzero(counts)
+        smallest.append(distances[np.ix_(there, there)].min())
+    assert np.unique(np.round(smallest, 9)).size > 1
+    assert found.resolution.spread == pytest.approx(np.std(smallest, ddof=1), rel=1e-9)
+    assert found.resolution.value == pytest.approx(distances.min(), rel=1e-12)
+
+
+def test_resamples_without_the_only_example_of_a_class():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    labels = (np.arange(60) == 7).astype(int)
+    task = Task(X, np.eye(2)[labels], X[:1], np.eye(2)[:1], labels_train=labels)
+    found = bounds.estimate(task)
+    assert all(np.isfinite([e.value, e.spread]).all() for e in (found.resolution, found.max_norm))
+    assert found.resolution_extrapolated.spread > 0
+
+
+def test_cifar10_of_125_examples():
+    task = ib.tasks.load("cifar10", n_train=125, n_test=1, seed=1)
+    assert bounds.estimate(task).resolution_extrapolated.spread > 0
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-170, 1e160, 1e300])
+def test_estimates_have_the_unit_of_the_inputs(digits, size):
+    found = bounds.estimate(digits, n_resamples=5)
+    scaled = bounds.estimate(
+        dataclasses.replace(digits, X_train=digits.X_train * size), n_resamples=5
+    )
+    for name in ("max_norm", "resolution", "resolution_extrapolated"):
+        expected, estimate = getattr(found, name), getattr(scaled, name)
+        assert estimate.value == pytest.approx(expected.value * size, rel=1e-12)
+        assert estimate.spread == pytest.approx(expected.spread * size, rel=1e-9)
+    assert scaled.intrinsic_dim.value == pytest.approx(found.intrinsic_dim.value, rel=1e-9)
+
+
+def test_an_extrapolation_to_fewer_examples_is_none(digits):
+    with pytest.raises(ValueError, match="n_total: found 10; give a whole number of at least 400"):
+        bounds.estimate(digits, n_total=10)

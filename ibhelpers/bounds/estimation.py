@@ -11,6 +11,8 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from .._arguments import generator_of, whole
+from .._arrays import unit_of
+from .._console import printable
 from ..kernels.distances import squared_distances
 from ..tasks import Task, intrinsic_dimension
 
@@ -27,7 +29,7 @@ class Estimate:
 
     def __repr__(self) -> str:
         """Return value ± spread, to four digits."""
-        return f"{self.value:.4g} ± {self.spread:.2g}"
+        return printable(f"{self.value:.4g} ± {self.spread:.2g}")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def estimate(
         A classification task, with ``labels_train``.
     n_total : int, optional
         Extrapolate the distance between the classes to so many examples, such as those of the
-        data set that the task was drawn from; by default, as many as the task has.
+        data set that the task was drawn from; at least, and by default, as many as the task has.
     k : int
         Neighbours that ``ibhelpers.tasks.intrinsic_dimension`` uses.
     n_resamples : int
@@ -83,6 +85,7 @@ def estimate(
         resample never holds more extreme examples than the set itself, so the spreads of
         ``max_norm`` and ``resolution`` say how much they owe to single examples, not how far the
         population's extremes lie beyond them. That of ``intrinsic_dim`` is its standard error.
+        Resamples that lack a class, or nearly, have no distance between classes and are left out.
     seed : int
         Seed of the resamples.
 
@@ -110,14 +113,17 @@ def estimate(
     """
     labels = _labels(task)
     n = len(labels)
-    n_total = n if n_total is None else whole("n_total", n_total, at_least=2)
+    n_total = n if n_total is None else whole("n_total", n_total, at_least=n)
     whole("n_resamples", n_resamples, at_least=2)
     X = torch.tensor(task.X_train, dtype=torch.float64)
+    unit = unit_of(X)  # so that no square of a number overflows or vanishes
+    X = X / unit
     norms = X.norm(dim=1).numpy()
     n_pairs = _pairs_between_classes(labels, np.ones(n))
     n_extremes = min(2000, max(20, int(n_pairs) // 1000))
-    # Twice as many as are used, so that resamples, which lack some pairs, have enough.
-    distances, rows, columns = closest_between_classes(X, labels, 2 * n_extremes)
+    resamples = generator_of(seed).multinomial(n, np.full(n, 1.0 / n), size=n_resamples)
+    resamples = _with_enough_pairs(resamples.astype(float), labels, n_extremes)
+    distances, rows, columns = _closest_in_all(X, labels, resamples, n_extremes)
     if distances[0] == 0.0:
         raise ValueError(
             f"X_train: rows {rows[0]} and {columns[0]} are identical but of different classes, so "
@@ -133,11 +139,11 @@ def estimate(
         extrapolated = extrapolate_smallest(smallest, pairs, target)
         return [norms[counts > 0].max(), smallest[0], extrapolated]
 
-    counts = generator_of(seed).multinomial(n, np.full(n, 1.0 / n), size=n_resamples)
-    spreads = np.std([statistics(c) for c in counts.astype(float)], axis=0, ddof=1)
+    spreads = np.std([statistics(counts) for counts in resamples], axis=0, ddof=1)
     values = statistics(np.ones(n))
     max_norm, resolution, extrapolated = (
-        Estimate(float(value), float(spread)) for value, spread in zip(values, spreads, strict=True)
+        Estimate(float(value) * unit, float(spread) * unit)
+        for value, spread in zip(values, spreads, strict=True)
     )
     dimension = intrinsic_dimension(task.X_train, k=k)
     return ParameterEstimates(
@@ -149,6 +155,40 @@ def estimate(
         resolution_extrapolated=extrapolated,
         n_total=n_total,
     )
+
+
+def _with_enough_pairs(
+    resamples: Float[np.ndarray, "b n"], labels: Int[np.ndarray, " n"], n_extremes: int
+) -> Float[np.ndarray, "r n"]:
+    """Leave out resamples that lack a class, or nearly: no distance between classes is left."""
+    enough = [_pairs_between_classes(labels, counts) > n_extremes for counts in resamples]
+    if sum(enough) < 2:
+        raise ValueError(
+            f"n_resamples: found {len(resamples)}, of which {sum(enough)} hold more than "
+            f"{n_extremes} pairs of different classes; give more, or a task with more examples of "
+            "its rarest class."
+        )
+    return resamples[enough]
+
+
+def _closest_in_all(
+    X: Float64[Tensor, "n d"],
+    labels: Int[np.ndarray, " n"],
+    resamples: Float[np.ndarray, "b n"],
+    n_extremes: int,
+) -> tuple[Float[np.ndarray, " k"], Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+    """Return so many of the closest pairs that every resample holds more than ``n_extremes``.
+
+    Twice as many are nearly always enough. But one example may be a part of most, and then the
+    resamples without it have none of them.
+    """
+    k = 2 * n_extremes
+    while True:
+        distances, rows, columns = closest_between_classes(X, labels, k)
+        held = [float((counts[rows] * counts[columns]).sum()) for counts in resamples]
+        if min(held) > n_extremes or len(distances) < k:  # which are all there are
+            return distances, rows, columns
+        k *= 4
 
 
 def closest_between_classes(

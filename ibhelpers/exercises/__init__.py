@@ -10,8 +10,11 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
+import re
+from collections.abc import Iterable
 from typing import Any
 
+from .._console import printable
 from .blocks import Check
 
 __all__ = ["Check", "check", "complaints", "known"]
@@ -41,7 +44,8 @@ def check(exercise: str, answer: Any) -> None:
     """
     found = complaints(exercise, answer)
     if found:
-        print("\n".join([f"{exercise}: not yet.", *(f"  - {words}" for words in found)]))
+        lines = [f"{exercise}: not yet.", *(f"  - {words}" for words in found)]
+        print(printable("\n".join(lines)))
     else:
         print(f"{exercise}: right.")
 
@@ -55,11 +59,21 @@ def complaints(exercise: str, answer: Any) -> list[str]:
         If there is no exercise of that name.
     """
     checks = _checks()
-    if exercise not in checks:
+    if not isinstance(exercise, str) or exercise not in checks:
         raise ValueError(
             f"exercise: found {exercise!r}; the exercises are {', '.join(sorted(checks))}."
+            + _nearest(exercise, checks)
         )
     return checks[exercise](answer)
+
+
+def _nearest(exercise: Any, known: Iterable[str]) -> str:
+    """Suggest the exercise that is meant by "5.1", 5.1 or "Exercise 05.1", if there is one."""
+    meant = [int(number) for number in re.findall(r"\d+", str(exercise))]
+    for name in known:
+        if meant == [int(number) for number in name.split(".")]:
+            return f" Did you mean {name!r}?"
+    return ""
 
 
 def known() -> list[str]:

@@ -32,7 +32,8 @@ class ArcCosine(Kernel):
     - J = 3 sin θ cos θ + (π − θ)(1 + 2 cos² θ) for degree 2 (squared ReLU).
 
     It is twice the covariance of f(w·a) and f(w·b) for standard normal w and the unit's
-    nonlinearity f(u) = max(u, 0)^degree. A zero input counts as perpendicular to all others.
+    nonlinearity f(u) = max(u, 0)^degree. A zero input counts as perpendicular to all others but
+    itself, so that for degree 0 κ(0, 0) = 1 and κ(0, b) = 1/2, as for inputs of any other size.
 
     Parameters
     ----------
@@ -63,20 +64,30 @@ class ArcCosine(Kernel):
             raise ValueError(f"degree: found {self.degree}; give 0, 1 or 2.")
 
     def _tile(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
-        a, b = A.norm(dim=1), B.norm(dim=1)
-        _, phi = angles(directions(A, a), directions(B, b))
-        J = (phi, relu_angle, squared_relu_angle)[self.degree]
-        shape = phi if self.degree == 0 else J(phi)
-        return shape.div_(math.pi).mul_((a[:, None] * b).pow_(self.degree))
+        (U, a), (V, b) = polar(A), polar(B)
+        _, phi = angles(U, V)
+        if self.degree == 0:  # which no length enters, however large or small
+            return phi.div_(math.pi)
+        J = (relu_angle, squared_relu_angle)[self.degree - 1]
+        return J(phi).div_(math.pi).mul_((a[:, None] * b).pow_(self.degree))
 
     def _diagonal(self, A: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
-        at_zero_angle = (1.0, 1.0, 3.0)[self.degree]
-        return A.square().sum(dim=1).pow_(self.degree).mul_(at_zero_angle)
+        if self.degree == 0:
+            return A.new_ones(len(A))
+        _, a = polar(A)
+        return a.square_().pow_(self.degree).mul_((1.0, 3.0)[self.degree - 1])
 
 
-def directions(U: Float64[Tensor, "n d"], length: Float64[Tensor, " n"]) -> Float64[Tensor, "n d"]:
-    """Return the rows of U divided by their lengths, and zero rows as they are."""
-    return U / torch.where(length > 0, length, 1.0)[:, None]
+def polar(A: Float64[Tensor, "n d"]) -> tuple[Float64[Tensor, "n d"], Float64[Tensor, " n"]]:
+    """Return the rows of A divided by their lengths, zero rows as they are, and the lengths.
+
+    Squares of numbers beyond 1e154 overflow, of those below 1e-154 vanish. So a row is first
+    divided by a power of two near its largest entry, which is exact.
+    """
+    exponents = torch.frexp(A.abs().amax(dim=1)).exponent.clamp_(-1022, 1022)
+    A = torch.ldexp(A, -exponents[:, None])
+    length = A.norm(dim=1)
+    return A / torch.where(length > 0, length, 1.0)[:, None], torch.ldexp(length, exponents)
 
 
 def angles(
@@ -86,7 +97,7 @@ def angles(
 
     θ = 2 atan2(|u − v|, |u + v|), each length accurate to a few units in the last place, so that
     both angles are accurate to the rounding of u and v, near 0 and near π alike. Of a zero
-    vector and a unit vector the angle is π/2.
+    vector and a unit vector the angle is π/2; of two zero vectors, which are equal, it is 0.
 
     Notes
     -----
@@ -95,7 +106,9 @@ def angles(
     """
     one = U.new_ones(1)
     apart, together = squared_distances(U, V, one).sqrt_(), squared_distances(U, -V, one).sqrt_()
-    return torch.atan2(apart, together).mul_(2.0), torch.atan2(together, apart).mul_(2.0)
+    both_zero = (apart == 0) & (together == 0)
+    phi = torch.atan2(together, apart).mul_(2.0).masked_fill_(both_zero, math.pi)
+    return torch.atan2(apart, together).mul_(2.0), phi
 
 
 def relu_angle(phi: Float64[Tensor, "n m"]) -> Float64[Tensor, "n m"]:

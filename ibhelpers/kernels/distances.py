@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
 # |p - q|² = |p|² + |q|² - 2 p·q loses digits when the result is small beside |p|² + |q|². Below
@@ -48,9 +50,19 @@ def _replace(
     pairs = doubtful.nonzero()
     held = _DIFFERENCES["cpu" if A.device.type == "cpu" else "cuda"]
     for rows, columns in (p.unbind(dim=1) for p in pairs.split(max(1, held // A.shape[1]))):
-        differences = (A[rows] - B[columns]).div_(lengthscale)
+        differences = _differences(A[rows], B[columns], lengthscale)
         D[rows, columns] = differences.square_().sum(dim=1)
     return D
+
+
+def _differences(
+    A: Float64[Tensor, ...], B: Float64[Tensor, ...], unit: Float64[Tensor, ...]
+) -> Float64[Tensor, ...]:
+    """Return (A − B) / unit, which may be infinite only where the result is."""
+    differences = A - B
+    if not bool(torch.isfinite(differences).all()):  # numbers near the largest float
+        return (A / 4.0 - B / 4.0).div_(unit).mul_(4.0)
+    return differences.div_(unit)
 
 
 def absolute_distances(
@@ -68,11 +80,26 @@ def absolute_distances(
         The unit of length, in each dimension or in all.
     """
     if len(lengthscale) == 1:
-        return torch.cdist(A, B, p=1.0).div_(lengthscale)
+        D = torch.cdist(A, B, p=1.0)
+        if bool(torch.isfinite(D).all()):
+            return D.div_(lengthscale)
     # Inputs that are divided first would lose the digits in which close ones differ.
     D = A.new_zeros(len(A), len(B))
-    difference = torch.empty_like(D)
-    for a, b, unit in zip(A.T, B.T, lengthscale.expand(A.shape[1]).tolist(), strict=True):
-        torch.sub(a[:, None], b, out=difference)
-        D.add_(difference.abs_(), alpha=1.0 / unit)
+    for a, b, unit in zip(A.T, B.T, lengthscale.expand(A.shape[1]), strict=True):
+        D.add_(_differences(a[:, None], b[None], unit).abs_())
     return D
+
+
+def log_squared_distances(
+    A: Float64[Tensor, "n d"],
+    B: Float64[Tensor, "m d"],
+    lengthscale: Float64[Tensor, " l"],
+    pairs: Int64[Tensor, "p 2"],
+) -> Float64[Tensor, " p"]:
+    """Return log D[i, j], of `squared_distances`, for some pairs (i, j) where D overflows."""
+    held = max(1, _DIFFERENCES["cpu" if A.device.type == "cpu" else "cuda"] // A.shape[1])
+    found = [A.new_empty(0)]
+    for rows, columns in (p.unbind(dim=1) for p in pairs.split(held)):
+        logs = (A[rows] / 4.0 - B[columns] / 4.0).abs_().log_() - lengthscale.log()
+        found.append(torch.logsumexp(logs.mul_(2.0), dim=1).add_(math.log(16.0)))
+    return torch.cat(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
@@ -129,10 +130,11 @@ class Polynomial(Kernel):
         object.__setattr__(self, "offset", non_negative("offset", self.offset))
 
     def _tile(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
-        return (A @ B.T).mul_(self.scale).add_(self.offset).pow_(self.degree)
+        root = math.sqrt(self.scale)  # which keeps products of small numbers from vanishing
+        return ((A * root) @ (B * root).T).add_(self.offset).pow_(self.degree)
 
     def _diagonal(self, A: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
-        return A.square().sum(dim=1).mul_(self.scale).add_(self.offset).pow_(self.degree)
+        return (A * math.sqrt(self.scale)).square_().sum(dim=1).add_(self.offset).pow_(self.degree)
 
     # The scale is no free parameter: it is the offset's unit, times a power of the amplitude.
 

@@ -12,7 +12,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from .._arguments import non_negative, positive, whole
-from .arc_cosine import angles, directions, relu_angle
+from .arc_cosine import angles, polar, relu_angle
 from .kernel import Kernel
 
 
@@ -46,28 +46,51 @@ class InfiniteNetwork(Kernel):
         biases = A.new_full((len(A), 1), math.sqrt(self.bias_variance))
         return torch.cat([A * math.sqrt(self.weight_variance / A.shape[1]), biases], dim=1)
 
-    def _next_variance(self, q: Float64[Tensor, " n"]) -> Float64[Tensor, " n"]:
-        return self.bias_variance + 0.5 * self.weight_variance * q
+    def _variances(self, A: Float64[Tensor, "n d"]) -> list[Float64[Tensor, " n"]]:
+        """Return κ(a, a) of each affine layer, from the first to the readout."""
+        _, s = polar(self._first_layer(A))
+        variances = [s.square()]
+        for _ in range(self.depth):
+            s = self._next_deviation(s)
+            variances.append(s.square())
+        return variances
+
+    def _next_deviation(self, s: Float64[Tensor, " n"]) -> Float64[Tensor, " n"]:
+        """Return √q of the next layer from √q of this one, which no square can overflow."""
+        half, bias = math.sqrt(0.5 * self.weight_variance), math.sqrt(self.bias_variance)
+        return torch.hypot(s * half, s.new_tensor(bias))
 
     def _next_angle(
-        self, theta: Float64[Tensor, "n m"], q: Float64[Tensor, " n"], p: Float64[Tensor, " m"]
+        self, theta: Float64[Tensor, "n m"], s: Float64[Tensor, " n"], t: Float64[Tensor, " m"]
     ) -> Float64[Tensor, "n m"]:
-        """Return the angle after one more layer, from the angle and variances before it.
+        """Return the angle after one more layer, from the angle and deviations s, t before it.
 
-        1 − cos θ' is written as a sum of positive terms, so that small angles keep their digits:
-        the NTK feels an error in θ itself, not in cos θ.
+        The deviations of the weighted sum and of the bias are the legs of a right triangle, with
+        an angle ψ for one input and ω for the other. With it
+
+            1 − cos θ' = 1 − cos(ψ − ω) + sin ψ sin ω (1 − J(θ)/π).
+
+        Both terms are positive and written without a difference, so that small angles keep their
+        digits: the NTK feels an error in θ itself, not in cos θ.
         """
-        half, bias = 0.5 * self.weight_variance, self.bias_variance
-        s, t = q.sqrt()[:, None], p.sqrt()
-        norm = (self._next_variance(q)[:, None] * self._next_variance(p)).sqrt_()
-        # √((b + hq)(b + hp)) − (b + h√(qp)), without the difference.
-        unequal = bias * half * (s - t).square() / (norm + bias + half * s * t)
+        half, bias = math.sqrt(0.5 * self.weight_variance), math.sqrt(self.bias_variance)
+        next_s, next_t = self._next_deviation(s), self._next_deviation(t)
+        (sin_s, cos_s), (sin_t, cos_t) = (
+            (x * half / next_x, x.new_tensor(bias) / next_x)
+            for x, next_x in ((s, next_s), (t, next_t))
+        )
+        s, sin_s, cos_s = s[:, None], sin_s[:, None], cos_s[:, None]
+        # sin(ψ − ω) from the difference of the deviations, relative to the larger one.
+        larger = torch.maximum(s, t)
+        unequal = (s - t).div_(larger.masked_fill_(larger == 0, 1.0))
+        unequal.mul_(torch.maximum(sin_s, sin_t)).mul_(torch.maximum(cos_s, cos_t))
+        versine = unequal.square_().div_(1.0 + cos_s * cos_t + sin_s * sin_t)
         # 1 − J(θ)/π with 1 − cos θ = 2 sin²(θ/2).
         turned = 2.0 * torch.sin(0.5 * theta).square() - relu_angle(theta) / math.pi
-        versine = (unequal + half * s * t * turned) / norm
+        versine.addcmul_(turned, sin_s * sin_t).clamp_(0.0, 2.0)
         # An input that is zero, without biases, stays zero: perpendicular to all, as in angles().
-        versine = torch.where(norm > 0, versine.clamp_(0.0, 2.0), 1.0)
-        return torch.asin((0.5 * versine).sqrt_()).mul_(2.0)
+        versine.masked_fill_((next_s == 0)[:, None] | (next_t == 0), 1.0)
+        return torch.asin(versine.mul_(0.5).sqrt_()).mul_(2.0)
 
     def _layers(
         self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]
@@ -77,16 +100,16 @@ class InfiniteNetwork(Kernel):
         The first layer is fed by the inputs; its φ is not used.
         """
         U, V = self._first_layer(A), self._first_layer(B)
-        s, t = U.norm(dim=1), V.norm(dim=1)
-        theta, phi = angles(directions(U, s), directions(V, t))
-        q, p = s.square(), t.square()
-        yield U @ V.T, phi
+        first = U @ V.T
+        (U, s), (V, t) = polar(U), polar(V)
+        theta, phi = angles(U, V)
+        yield first, phi
         for layer in range(self.depth):
             if layer > 0:
-                theta = self._next_angle(theta, q, p)
+                theta = self._next_angle(theta, s, t)
                 phi = math.pi - theta
-                q, p = self._next_variance(q), self._next_variance(p)
-            scale = 0.5 * self.weight_variance / math.pi * (q.sqrt()[:, None] * p.sqrt())
+                s, t = self._next_deviation(s), self._next_deviation(t)
+            scale = (0.5 * self.weight_variance / math.pi * s)[:, None] * t
             yield relu_angle(phi).mul_(scale).add_(self.bias_variance), phi
 
 
@@ -133,10 +156,8 @@ class NNGP(InfiniteNetwork):
         return covariance
 
     def _diagonal(self, A: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
-        q = self._first_layer(A).square().sum(dim=1)
-        for _ in range(self.depth):
-            q = self._next_variance(q)
-        return q
+        *_, variance = self._variances(A)
+        return variance
 
 
 @dataclass(frozen=True)
@@ -186,9 +207,7 @@ class NTK(InfiniteNetwork):
         return tangent
 
     def _diagonal(self, A: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
-        q = self._first_layer(A).square().sum(dim=1)
-        tangent = q
-        for _ in range(self.depth):
-            q = self._next_variance(q)
-            tangent = q + 0.5 * self.weight_variance * tangent
+        tangent, *variances = self._variances(A)
+        for variance in variances:
+            tangent = variance + 0.5 * self.weight_variance * tangent
         return tangent

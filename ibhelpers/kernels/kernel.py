@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from .._arguments import ArrayLike, positive
+from .._arguments import ArrayLike, number, positive, whole
 from .._fork import refuse_orphans
 from .inputs import as_inputs
 from .pair import Pair
@@ -26,7 +29,7 @@ class Kernel(ABC):
 
     ``kernel(A, B)`` is the (n, m) matrix of κ over the rows of A (n, d) and B (m, d);
     ``kernel(A)`` is ``kernel(A, A)``, symmetric to the last bit; ``kernel.diagonal(A)`` is its
-    diagonal. Kernels add and multiply: ``2.0 * RBF(1.0) + Linear()`` is a kernel. They are
+    diagonal. Kernels add and multiply: ``2.0 * RBF(1.0) + Linear() ** 2`` is a kernel. They are
     immutable, compare by value and can be dictionary keys.
 
     A new kernel defines ``_tile(A, B)``, which may allocate a few arrays as large as its result,
@@ -159,19 +162,67 @@ class Kernel(ABC):
                 "probably too large for its powers: divide them by their typical size."
             )
 
-    def __add__(self, other: Kernel) -> Kernel:
-        """Return the sum of two kernels."""
-        return Sum(self, other) if isinstance(other, Kernel) else NotImplemented
+    # NumPy's numbers leave products to the kernel, and its arrays do not take it for an element.
+    __array_ufunc__ = None
 
-    def __mul__(self, other: Kernel | Real) -> Kernel:
+    def __add__(self, other: Any) -> Kernel:
+        """Return the sum of two kernels."""
+        if isinstance(other, Kernel):
+            return Sum(self, other)
+        if type(other) is int and other == 0:  # where ``sum`` begins
+            return self
+        raise TypeError(
+            f"kernel: {_brief(other)} cannot be added to {self}; add a kernel. A constant c is the "
+            "kernel FunctionKernel(lambda A, B: torch.full((len(A), len(B)), c))."
+        )
+
+    def __radd__(self, other: Any) -> Kernel:
+        """Return the kernel itself, when 0 is added, as ``sum`` does."""
+        return self + other
+
+    def __mul__(self, other: Any) -> Kernel:
         """Return the product of two kernels, or the kernel times a positive number."""
         if isinstance(other, Kernel):
             return Product(self, other)
-        return Scaled(other, self) if isinstance(other, Real) else NotImplemented
+        if isinstance(other, (Real, np.ndarray, Tensor)):
+            return Scaled(number("factor", other), self)
+        raise TypeError(
+            f"kernel: {self} cannot be multiplied by {_brief(other)}; give a positive number or "
+            "another kernel."
+        )
 
-    def __rmul__(self, factor: Real) -> Kernel:
+    def __rmul__(self, factor: Any) -> Kernel:
         """Return the kernel times a positive number."""
         return self * factor
+
+    def __truediv__(self, divisor: Any) -> Kernel:
+        """Return the kernel divided by a positive number."""
+        if isinstance(divisor, Kernel):
+            raise TypeError(
+                f"kernel: {self} cannot be divided by {divisor}; a quotient of covariance "
+                "functions need not be one."
+            )
+        return Scaled(1.0 / positive("divisor", divisor), self)
+
+    def __pow__(self, exponent: Any) -> Kernel:
+        """Return the product of the kernel with itself, ``exponent`` times."""
+        exponent = whole("exponent", exponent, at_least=1, at_most=64)
+        return functools.reduce(Product, [self] * exponent)
+
+    def __sub__(self, other: object) -> Kernel:
+        """Refuse, in words."""
+        raise TypeError(
+            f"kernel: {_brief(other)} cannot be subtracted from {self}; a difference of covariance "
+            "functions need not be one."
+        )
+
+    def __rsub__(self, other: object) -> Kernel:
+        """Refuse, in words."""
+        return self - other
+
+    def __neg__(self) -> Kernel:
+        """Refuse, in words."""
+        raise TypeError(f"kernel: -({self}) has negative variances, so it is no covariance.")
 
 
 @dataclass(frozen=True, repr=False)
@@ -314,6 +365,10 @@ class Scaled(Kernel):
     def __repr__(self) -> str:
         """Return the expression that makes the kernel."""
         return f"{self.factor} * {_bracketed(self.kernel)}"
+
+
+def _brief(operand: object) -> str:
+    return repr(operand) if isinstance(operand, (Real, Kernel)) else f"a {type(operand).__name__}"
 
 
 def _bracketed(kernel: Kernel) -> str:

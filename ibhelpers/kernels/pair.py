@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from .._arrays import unit_of
 from .distances import absolute_distances, squared_distances
 
 
@@ -15,7 +16,7 @@ class Pair:
     """Rows of two input matrices, with their distances and dot products kept for the next kernel.
 
     A search evaluates kernels of many lengthscales on the same inputs: distances in units of one
-    lengthscale are those in units of 1, divided. Of distances with a lengthscale for each input
+    lengthscale are those in any other unit, divided. Of distances with a lengthscale for each input
     only the latest are kept.
 
     Parameters
@@ -26,18 +27,22 @@ class Pair:
 
     def __init__(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> None:
         self.A, self.B = A, B
+        # Near the size of the inputs, so that squares neither overflow nor vanish.
+        self._unit = A.new_tensor([max(unit_of(A), unit_of(B))])
         self._kept: dict[str, tuple[Tensor | None, Float64[Tensor, "n m"]]] = {}
 
     def squared_distances(self, lengthscale: Float64[Tensor, " l"]) -> Float64[Tensor, "n m"]:
         """Σ_c ((A[i, c] − B[j, c]) / lengthscale[c])², as a new array."""
         if len(lengthscale) == 1:
-            return self._of("squares", squared_distances, None) / lengthscale.square()
+            return (
+                self._of("squares", squared_distances, None) / (lengthscale / self._unit).square()
+            )
         return self._of("squares, scaled", squared_distances, lengthscale).clone()
 
     def absolute_distances(self, lengthscale: Float64[Tensor, " l"]) -> Float64[Tensor, "n m"]:
         """Σ_c |A[i, c] − B[j, c]| / lengthscale[c], as a new array."""
         if len(lengthscale) == 1:
-            return self._of("absolutes", absolute_distances, None) / lengthscale
+            return self._of("absolutes", absolute_distances, None) / (lengthscale / self._unit)
         return self._of("absolutes, scaled", absolute_distances, lengthscale).clone()
 
     def dot_products(self) -> Float64[Tensor, "n m"]:
@@ -56,7 +61,7 @@ class Pair:
             lengthscale is None or (known[0] is not None and torch.equal(known[0], lengthscale))
         )
         if known is None or not same:
-            unit = self.A.new_ones(1) if lengthscale is None else lengthscale
+            unit = self._unit if lengthscale is None else lengthscale
             known = (lengthscale, compute(self.A, self.B, unit))
             self._kept[what] = known
         return known[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,8 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from .._arguments import ArrayLike, positive, whole
-from .distances import squared_distances
+from .._arrays import unit_of
+from .distances import log_squared_distances, squared_distances
 from .inputs import as_inputs
 from .kernel import Kernel
 from .pair import Pair
@@ -178,10 +180,11 @@ class RBF(Isotropic):
             raise ValueError("X: found one row; give at least two, to have a distance.")
         chosen = torch.linspace(0, len(X) - 1, min(len(X), whole("max_rows", max_rows, at_least=2)))
         X = X[chosen.round().long()]
-        D = squared_distances(X, X, torch.ones(1, dtype=torch.float64, device=X.device))
+        unit = unit_of(X)
+        D = squared_distances(X / unit, X / unit, X.new_ones(1))
         i, j = torch.triu_indices(len(X), len(X), offset=1, device=X.device)
         # NumPy's median is the mean of the two middle values when their number is even.
-        median = float(np.median(D[i, j].sqrt().cpu().numpy()))
+        median = float(np.median(D[i, j].sqrt().cpu().numpy())) * unit
         if median == 0.0:
             raise ValueError(
                 "X: found that more than half of the pairs of rows are identical, so their median "
@@ -277,7 +280,7 @@ class Matern(Isotropic):
         super().__post_init__()
         object.__setattr__(self, "nu", positive("nu", self.nu))
         if self.nu not in (0.5, 1.5, 2.5):
-            raise ValueError(f"nu: found {self.nu}; give 0.5, 1.5 or 2.5, or use RBF for nu = ∞.")
+            raise ValueError(f"nu: found {self.nu}; give 0.5, 1.5 or 2.5, or use RBF, its limit.")
 
     def _root(self, u: Float64[Tensor, "n m"]) -> Float64[Tensor, "n m"]:
         """√(2ν u), with a limit: exp(−1000) is 0, and infinity would meet it as NaN."""
@@ -335,8 +338,19 @@ class RationalQuadratic(Isotropic):
         super().__post_init__()
         object.__setattr__(self, "alpha", positive("alpha", self.alpha))
 
+    def _tile(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
+        unit = self._unit(A)
+        u = squared_distances(A, B, unit)
+        overflowed = torch.isinf(u / 2.0 / self.alpha)
+        values = self._shape(u)
+        if bool(overflowed.any()):  # the tail may be so heavy that κ is far from 0 there
+            logs = log_squared_distances(A, B, unit, overflowed.nonzero())
+            logs.sub_(math.log(2.0)).sub_(math.log(self.alpha))
+            values[overflowed] = logs.mul_(-self.alpha).exp_()
+        return values
+
     def _shape(self, u: Float64[Tensor, "n m"]) -> Float64[Tensor, "n m"]:
-        return u.div_(2.0 * self.alpha).log1p_().mul_(-self.alpha).exp_()
+        return u.div_(2.0).div_(self.alpha).log1p_().mul_(-self.alpha).exp_()
 
     def _slope(self, u: Float64[Tensor, "n m"]) -> Float64[Tensor, "n m"]:
         return u.div_(2.0 * self.alpha).log1p_().mul_(-self.alpha - 1.0).exp_()

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from .._arguments import as_array, whole
+from .._arguments import ArrayLike, as_array, whole
+from .._arrays import unit_of
+from .._console import printable
 
 WIDER = 4  # how many times as many neighbours show what the size of the neighbourhood does
 
@@ -37,13 +39,13 @@ class IntrinsicDimension:
 
     def __repr__(self) -> str:
         """Say the estimate and its error in one line."""
-        return (
+        return printable(
             f"intrinsic dimension {self.dimension:.2f} ± {self.standard_error:.2f} "
             f"({self.n:,} points, {self.k} neighbours)"
         )
 
 
-def intrinsic_dimension(X: np.ndarray, k: int = 5) -> IntrinsicDimension:
+def intrinsic_dimension(X: ArrayLike, k: int = 5) -> IntrinsicDimension:
     """Maximum-likelihood estimate of the intrinsic dimension of points.
 
     Among points spread evenly over a d-dimensional manifold, the log-ratios log(T_k / T_j) of a
@@ -59,7 +61,7 @@ def intrinsic_dimension(X: np.ndarray, k: int = 5) -> IntrinsicDimension:
 
     Parameters
     ----------
-    X : ndarray, shape (n, d)
+    X : array_like, shape (n, d)
         Points, one a row, all different; more than 4 k.
     k : int
         Neighbours of each point, at least 2.
@@ -117,7 +119,10 @@ def _neighbours(
             f"X: found {len(X)} points, but k = {k} needs more than {WIDER * k}; give more points "
             "or a smaller k."
         )
-    search = NearestNeighbors(n_neighbors=WIDER * k).fit(X)
+    # No square of a number shall overflow or vanish, and no common offset cost digits: the
+    # dimension depends on ratios of distances alone.
+    X = X / unit_of(X)
+    search = NearestNeighbors(n_neighbors=WIDER * k).fit(X - X.mean(axis=0))
     distances, neighbours = search.kneighbors()
     if (equal := distances[:, 0] == 0).any():
         i = int(np.flatnonzero(equal)[0])
