@@ -1,6 +1,7 @@
 """pyproject.toml, environment.yml and constraints.txt name the same things."""
 
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -82,6 +83,7 @@ def test_the_version_is_cited():
     assert citation["license"] == PROJECT["license"]
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 def test_make_alone_says_what_there_is_to_do():
     said = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for target in ("quickstart", "test", "lab", "book", "bench", "clean"):

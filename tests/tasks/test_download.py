@@ -5,7 +5,6 @@ import errno
 import gzip
 import hashlib
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -242,7 +241,7 @@ def test_a_killed_process_leaves_no_file_of_that_name(server, data_folder):
         if part is not None and part.stat().st_size > 0:
             break
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.communicate(timeout=20)
     assert part is not None
     file = published(server, "good")
