@@ -7,15 +7,20 @@ code of the paper does.
 
 from . import compare, paper
 from .estimates import estimate_bias
+from .evidence import Divergences, EvidenceBound, divergences, evidence_bound
 from .inductive_bias import InductiveBias, inductive_bias
 from .splitting import rare_event_bias
 from .trace import Trace
 
 __all__ = [
+    "Divergences",
+    "EvidenceBound",
     "InductiveBias",
     "Trace",
     "compare",
+    "divergences",
     "estimate_bias",
+    "evidence_bound",
     "inductive_bias",
     "paper",
     "rare_event_bias",

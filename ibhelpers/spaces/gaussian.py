@@ -285,6 +285,28 @@ class GaussianSpace:
         (posterior,) = self._posteriors(task, self._condition(task), [task.n_train])
         return posterior
 
+    def prior(self, task: Task) -> Posterior:
+        """Mean and covariance of the outputs at the test points before any training data.
+
+        Hypotheses that have seen nothing need the most bits: ``Spectrum.of(space.prior(task))``
+        gives the law of their loss.
+        """
+        covariance = self._prior_kernel(self._tensor(task.X_test))
+        largest = float(covariance.diagonal().max())
+        return Posterior(
+            mean=covariance.new_zeros(task.n_test, task.n_outputs),
+            covariance=covariance,
+            jitter=0.0,
+            condition=1.0,
+            resolution=EPS * task.n_test * largest,
+            mean_error=0.0,
+            covariance_error=EPS * largest,
+        )
+
+    @property
+    def _prior_kernel(self) -> Kernel:
+        return self.kernel
+
     def spectrum(self, task: Task) -> Spectrum:
         """Mean and covariance of the outputs, in directions in which they are independent.
 

@@ -7,7 +7,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from .._fork import refuse_orphans
-from ..kernels import NNGP, NTK
+from ..kernels import NNGP, NTK, Kernel
 from ..tasks import Task
 from ._conditioning import Conditioning, inverse_norm, probes, workspace
 from .gaussian import GaussianSpace
@@ -70,6 +70,10 @@ class InfiniteNetworkSpace(GaussianSpace):
     def __repr__(self) -> str:
         """Say what the space is in one line."""
         return f"InfiniteNetworkSpace(depth={self.kernel.depth}, device='{self.device}')"
+
+    @property
+    def _prior_kernel(self) -> Kernel:
+        return self.at_start
 
     def posterior(self, task: Task) -> Posterior:
         """Mean and covariance of the trained outputs at the test points.
