@@ -14,7 +14,7 @@ from torch import Tensor
 from ._arrays import real
 
 ArrayLike: TypeAlias = Any  # a number, a sequence, an array or a tensor; `as_float64` checks it
-Values: TypeAlias = float | np.ndarray | Tensor
+Values: TypeAlias = Any  # of the kind of the argument: a float, an array or a tensor
 
 
 def positive(name: str, value: Any) -> float:

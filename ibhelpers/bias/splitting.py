@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from numbers import Real
 
 import numpy as np
 import torch
@@ -38,12 +37,12 @@ def rare_event_bias(
     task: Task,
     *,
     loss: Loss,
-    target_error: Real,
+    target_error: float,
     particles: int = 1000,
     moves: int = 10,
     seed: int,
     batch: int | None = None,
-    max_bits: Real | None = None,
+    max_bits: float | None = None,
     dtype: torch.dtype = torch.float64,
     progress: bool = True,
 ) -> InductiveBias:
@@ -141,7 +140,7 @@ def rare_event_bias(
     return record.result(target, population)
 
 
-def _checked_target(target_error: Real, loss: Loss) -> float:
+def _checked_target(target_error: float, loss: Loss) -> float:
     target = number("target_error", target_error)
     if not math.isfinite(target) or (isinstance(loss, str) and target < 0):
         raise ValueError(

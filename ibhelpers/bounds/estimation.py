@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -64,10 +63,10 @@ class ParameterEstimates:
 def estimate(
     task: Task,
     *,
-    n_total: Integral | None = None,
-    k: Integral = 5,
-    n_resamples: Integral = 200,
-    seed: Integral = 0,
+    n_total: int | None = None,
+    k: int = 5,
+    n_resamples: int = 200,
+    seed: int = 0,
 ) -> ParameterEstimates:
     """Estimate the parameters of ``model_agnostic`` from a task's training set.
 
@@ -221,7 +220,7 @@ def closest_between_classes(
 
 
 def extrapolate_smallest(
-    smallest: Float[np.ndarray, " s"], n_observed: Real, n_target: Real
+    smallest: Float[np.ndarray, " s"], n_observed: float, n_target: float
 ) -> float:
     """Estimate the distance that one of ``n_target`` pairs is expected to fall below.
 

@@ -11,7 +11,6 @@ hundreds of dimensions neither overflow nor lose digits, and every digit of a fl
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
 from typing import Any
 
 from mpmath import MPContext
@@ -60,15 +59,15 @@ class UpperBound:
 
 def model_agnostic(
     *,
-    n: Real,
-    max_norm: Real,
-    intrinsic_dim: Real,
-    resolution: Real,
-    target_error: Real,
-    n_classes: Integral | None = None,
-    n_discrete: Real | None = None,
-    out_dim: Real | None = None,
-    out_bound: Real = 1.0,
+    n: float,
+    max_norm: float,
+    intrinsic_dim: float,
+    resolution: float,
+    target_error: float,
+    n_classes: int | None = None,
+    n_discrete: float | None = None,
+    out_dim: float | None = None,
+    out_bound: float = 1.0,
 ) -> UpperBound:
     """Bits of inductive bias that a task requires at most, in a very wide space of functions.
 
@@ -146,13 +145,13 @@ def model_agnostic(
 
 def few_shot(
     *,
-    n: Real,
-    max_norm: Real,
-    within_dim: Real,
-    across_dim: Real,
-    resolution: Real,
-    target_error: Real,
-    n_ways: Integral = 20,
+    n: float,
+    max_norm: float,
+    within_dim: float,
+    across_dim: float,
+    resolution: float,
+    target_error: float,
+    n_ways: int = 20,
 ) -> UpperBound:
     """Bits of inductive bias that few-shot classification requires at most.
 
@@ -205,10 +204,10 @@ def few_shot(
 
 def cart_pole(
     *,
-    n_observations: Integral,
-    n: Real = 10_000,
-    resolution: Real = 0.001,
-    target_error: Real = 0.001,
+    n_observations: int,
+    n: float = 10_000,
+    resolution: float = 0.001,
+    target_error: float = 0.001,
 ) -> UpperBound:
     """Bits of inductive bias that balancing a pole requires at most.
 
@@ -254,14 +253,14 @@ def cart_pole(
 
 
 def _model_agnostic(
-    n: Real,
-    max_norm: Real,
-    intrinsic_dim: Real,
-    resolution: Real,
-    target_error: Real,
-    n_discrete: Real,
-    out_dim: Real,
-    out_bound: Real,
+    n: float,
+    max_norm: float,
+    intrinsic_dim: float,
+    resolution: float,
+    target_error: float,
+    n_discrete: float,
+    out_dim: float,
+    out_bound: float,
 ) -> mpf:
     """The bound of ``model_agnostic``, after checking the arguments."""
     return _bound(
@@ -277,13 +276,13 @@ def _model_agnostic(
 
 
 def _few_shot(
-    n: Real,
-    max_norm: Real,
-    within_dim: Real,
-    across_dim: Real,
-    resolution: Real,
-    target_error: Real,
-    n_ways: Integral,
+    n: float,
+    max_norm: float,
+    within_dim: float,
+    across_dim: float,
+    resolution: float,
+    target_error: float,
+    n_ways: int,
 ) -> mpf:
     """The bound of ``few_shot``, after checking the arguments."""
     R, delta = mpf(positive("max_norm", max_norm)), positive("resolution", resolution)
@@ -305,14 +304,14 @@ def _few_shot(
 
 def _bound(
     *,
-    n: Real,
+    n: float,
     R: mpf,
     m: mpf,
-    delta: Real,
-    epsilon: Real,
-    n_discrete: Real,
-    D: Real,
-    B: Real,
+    delta: float,
+    epsilon: float,
+    n_discrete: float,
+    D: float,
+    B: float,
 ) -> mpf:
     """Bits, in the paper's symbols: R = max_norm, m = intrinsic_dim, D = out_dim, B = out_bound."""
     K, E = _eigenfunctions(m, 2 * mp.pi * R / delta)
@@ -323,7 +322,7 @@ def _bound(
     return _product(dimensions, mp.log(mp.sqrt(D * n_discrete) * B * L * W / epsilon, 2))
 
 
-def _cart_pole(n_observations: Integral, n: Real, resolution: Real, target_error: Real) -> mpf:
+def _cart_pole(n_observations: int, n: float, resolution: float, target_error: float) -> mpf:
     """The bound of ``cart_pole``, after checking the arguments."""
     T, n = whole("n_observations", n_observations, at_least=1), at_least_one("n", n)
     delta, epsilon = positive("resolution", resolution), positive("target_error", target_error)
@@ -333,7 +332,7 @@ def _cart_pole(n_observations: Integral, n: Real, resolution: Real, target_error
 
 
 def _discrete_and_outputs(
-    n_classes: Integral | None, n_discrete: Real | None, out_dim: Real | None
+    n_classes: int | None, n_discrete: float | None, out_dim: float | None
 ) -> tuple[float, float]:
     """Return n_discrete and out_dim, given themselves or by the number of classes."""
     if n_classes is None and n_discrete is not None and out_dim is not None:

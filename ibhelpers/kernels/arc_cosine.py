@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Integral
 
 import torch
 from jaxtyping import Float64
@@ -55,7 +54,7 @@ class ArcCosine(Kernel):
     tensor([[2.0000, 0.3183]], dtype=torch.float64)
     """
 
-    degree: Integral = 1
+    degree: int = 1
 
     def __post_init__(self) -> None:
         """Validate the degree."""

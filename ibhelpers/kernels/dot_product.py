@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
 
 import torch
 from jaxtyping import Float64
@@ -61,7 +60,7 @@ class Linear(Kernel):
     tensor([[12.]], dtype=torch.float64)
     """
 
-    bias_variance: Real = 0.0
+    bias_variance: float = 0.0
 
     def __post_init__(self) -> None:
         """Validate the variance."""
@@ -119,9 +118,9 @@ class Polynomial(Kernel):
     tensor([[144.]], dtype=torch.float64)
     """
 
-    degree: Integral
-    scale: Real = 1.0
-    offset: Real = 1.0
+    degree: int
+    scale: float = 1.0
+    offset: float = 1.0
 
     def __post_init__(self) -> None:
         """Validate the parameters."""

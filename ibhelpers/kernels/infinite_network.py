@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import torch
 from jaxtyping import Float64
@@ -29,9 +28,9 @@ class InfiniteNetwork(Kernel):
     starting from Σ = bias_variance + weight_variance a·b/d; q and q' are Σ at θ = 0.
     """
 
-    depth: Integral
-    weight_variance: Real = 2.0
-    bias_variance: Real = 0.0
+    depth: int
+    weight_variance: float = 2.0
+    bias_variance: float = 0.0
 
     def __post_init__(self) -> None:
         """Validate the architecture."""

@@ -330,7 +330,7 @@ class Scaled(Kernel):
     2.0 * RBF(lengthscale=1.0)
     """
 
-    factor: Real
+    factor: float
     kernel: Kernel
 
     def __post_init__(self) -> None:

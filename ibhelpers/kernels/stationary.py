@@ -6,7 +6,6 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -38,7 +37,7 @@ class Stationary(Kernel):
         one for each input dimension.
     """
 
-    lengthscale: Real | Sequence[Real] | np.ndarray | Tensor
+    lengthscale: float | Sequence[float] | np.ndarray | Tensor
 
     def __post_init__(self) -> None:
         """Validate the lengthscale and keep it as a float or a tuple of floats."""
@@ -154,7 +153,7 @@ class RBF(Isotropic):
     _slope = _shape
 
     @classmethod
-    def from_median(cls, X: ArrayLike, *, max_rows: Integral = 2000) -> RBF:
+    def from_median(cls, X: ArrayLike, *, max_rows: int = 2000) -> RBF:
         """Return the kernel whose lengthscale is the median distance between two rows of X.
 
         Parameters
@@ -273,7 +272,7 @@ class Matern(Isotropic):
     tensor([[0.4834]], dtype=torch.float64)
     """
 
-    nu: Real = 2.5
+    nu: float = 2.5
 
     def __post_init__(self) -> None:
         """Validate the lengthscale and nu."""
@@ -331,7 +330,7 @@ class RationalQuadratic(Isotropic):
     tensor([[0.7071]], dtype=torch.float64)
     """
 
-    alpha: Real = 1.0
+    alpha: float = 1.0
 
     def __post_init__(self) -> None:
         """Validate the lengthscale and alpha."""

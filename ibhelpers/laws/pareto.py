@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 
 import numpy as np
 import torch
@@ -59,7 +58,7 @@ class GeneralizedPareto(Law):
     exact = False
     has_density = False
 
-    def __init__(self, losses: ArrayLike, threshold: Real, shape: Real, scale: Real) -> None:
+    def __init__(self, losses: ArrayLike, threshold: float, shape: float, scale: float) -> None:
         self.threshold, self.shape = float(threshold), float(shape)
         self.scale = positive("scale", scale)
         if not -1 <= self.shape < 0:
@@ -83,7 +82,7 @@ class GeneralizedPareto(Law):
 
     @classmethod
     def fit(
-        cls, losses: ArrayLike, *, fraction: Real = 0.1, floor: Real = 0.0
+        cls, losses: ArrayLike, *, fraction: float = 0.1, floor: float = 0.0
     ) -> GeneralizedPareto:
         """The tail of highest likelihood whose endpoint is not below the floor.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 import torch
@@ -38,7 +37,7 @@ class TiltedEstimate:
 
 
 def tilted_importance_sampling(
-    law: GeneralizedChi2, x: Real, n: int = 10_000, *, seed: int
+    law: GeneralizedChi2, x: float, n: int = 10_000, *, seed: int
 ) -> TiltedEstimate:
     r"""Estimate log P(L <= x) from draws of a law under which x is no longer rare.
 

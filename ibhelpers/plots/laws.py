@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 _LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))  # colour is never the only sign
 
 
-def show_tails(losses: ArrayLike, laws: Mapping[str, Law], target_error: Real) -> Figure:
+def show_tails(losses: ArrayLike, laws: Mapping[str, Law], target_error: float) -> Figure:
     """Draw how laws go on where the samples end: log2 P(loss <= x) down to the target.
 
     Above, the range of the samples, where the laws can be compared with them; below, all the way to

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from numbers import Integral
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -357,7 +356,7 @@ class GaussianSpace:
         """
         return self.spectrum(task).loss_law(self._tensor(task.y_test), self._floor(task))
 
-    def learning_curve(self, task: Task, sizes: Iterable[Integral]) -> dict[int, GeneralizedChi2]:
+    def learning_curve(self, task: Task, sizes: Iterable[int]) -> dict[int, GeneralizedChi2]:
         """The exact laws of the test loss after the first few training examples, and after more.
 
         Conditioning is done once: the Cholesky factor of the first s examples is a corner of the
