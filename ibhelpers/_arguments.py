@@ -74,7 +74,7 @@ def seed_of_bits(bits: int, seed: Any) -> int:
     seed = seed_of(seed)
     if seed < 2**bits:
         return seed
-    kind = {32: np.uint32, 64: np.uint64}[bits]
+    kind = np.dtype(f"uint{bits}")
     return int(np.random.SeedSequence(seed).generate_state(1, kind)[0])
 
 

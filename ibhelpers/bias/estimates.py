@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from .._arguments import ArrayLike, as_array, seed_of, whole
 from ..laws import Empirical, GeneralizedPareto, Normal, ScaledChi2, ScaledNoncentralChi2
 from ..laws.empirical import certified_bits
-from ..laws.law import Law
+from ..laws.law import FittedLaw, Law
 from ..laws.losses import checked_losses
 from .inductive_bias import inductive_bias
 
@@ -25,7 +25,7 @@ def estimate_bias(
     losses: ArrayLike,
     target_error: ArrayLike,
     *,
-    tails: Sequence[type[Law]] = TAILS,
+    tails: Sequence[type[FittedLaw]] = TAILS,
     n_boot: int = 200,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -108,12 +108,12 @@ def estimate_bias(
 
 
 def _rows(
-    kind: type[Law], x: np.ndarray, targets: Float[np.ndarray, " T"], n_boot: int, seed: int
+    kind: type[FittedLaw], x: np.ndarray, targets: Float[np.ndarray, " T"], n_boot: int, seed: int
 ) -> pd.DataFrame:
     """One row for every target, of one kind of law."""
     import pandas as pd
 
-    law = kind.fit(x)
+    law: Any = kind.fit(x)
     bias = inductive_bias(law, targets)
     lower, upper = bias.interval or _bootstrap_limits(kind, x, targets, n_boot, seed)
     nowhere = (np.full(targets.shape, np.nan),) * 2
@@ -143,7 +143,7 @@ def _rows(
 
 
 def _bootstrap_limits(
-    kind: type[Law], x: np.ndarray, targets: Float[np.ndarray, " T"], n_boot: int, seed: int
+    kind: type[FittedLaw], x: np.ndarray, targets: Float[np.ndarray, " T"], n_boot: int, seed: int
 ) -> tuple[Float[np.ndarray, " T"], Float[np.ndarray, " T"]]:
     """Percentiles of the bits under laws fitted to resamples; the same resamples for every kind."""
     if n_boot == 0:
@@ -153,7 +153,7 @@ def _bootstrap_limits(
         fits = [kind.fit(rng.choice(x, len(x))) for _ in range(n_boot)]
     except ValueError:  # a resample may have too many ties, where the losses have not
         return (np.full(targets.shape, np.nan),) * 2
-    bits = [inductive_bias(law, targets).bits for law in fits]
+    bits = np.array([inductive_bias(law, targets).bits for law in fits])
     # order statistics themselves, because between infinite ones nothing can be interpolated
     low, high = np.quantile(bits, [0.025, 0.975], axis=0, method="inverted_cdf")
     return low, high

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
 
-from .._arguments import ArrayLike, as_array, as_float64
+from .._arguments import ArrayLike, Values, as_array, as_float64
 from ..laws.law import Law
 from .trace import Trace
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 _MOST_DIGITS = 16.0  # of a float64
 _ENOUGH_DIGITS = 4.0  # with fewer, the answer says so
@@ -43,18 +48,75 @@ class InductiveBias:
         How `splitting` came to the answer.
     """
 
-    bits: float | np.ndarray
-    target_error: float | np.ndarray
+    bits: Values
+    target_error: Values
     law: Law | None = None
-    interval: tuple[float | np.ndarray, float | np.ndarray] | None = None
-    digits: float | np.ndarray | None = None
-    at_least: bool | np.ndarray = False
+    interval: tuple[Values, Values] | None = None
+    digits: Values | None = None
+    at_least: Values = False
     trace: Trace | None = None
 
     @property
-    def nats(self) -> float | np.ndarray:
+    def nats(self) -> Values:
         """The bias in natural units, bits · log 2."""
         return self.bits * math.log(2)
+
+    def to_dict(self) -> dict[str, Values]:
+        """The numbers by their names: a row of a table, or columns where there are many targets.
+
+        ``target_error``, ``bits``, ``lower`` and ``upper`` (of the interval, NaN without one),
+        ``digits`` (NaN where nothing is known) and ``at_least``.
+        """
+        nothing = self.bits * math.nan
+        lower, upper = (nothing, nothing) if self.interval is None else self.interval
+        return {
+            "target_error": self.target_error,
+            "bits": self.bits,
+            "lower": lower,
+            "upper": upper,
+            "digits": nothing if self.digits is None else self.digits,
+            "at_least": self.at_least,
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """The numbers of `to_dict` as a pandas DataFrame, one row a target.
+
+        Examples
+        --------
+        >>> import ibhelpers as ib
+        >>> law = ib.laws.GeneralizedChi2(weights=[0.5], df=[2], nc=[0])
+        >>> ib.inductive_bias(law, [0.1, 0.001]).to_frame()[["target_error", "bits"]].round(1)
+           target_error  bits
+        0           0.1   3.4
+        1           0.0  10.0
+        """
+        import pandas as pd
+
+        columns = {name: np.ravel(value) for name, value in self.to_dict().items()}
+        rows = max(map(len, columns.values()))
+        return pd.DataFrame({name: np.resize(v, rows) for name, v in columns.items()})
+
+    def plot(self, ax: Axes | None = None, **style: Any) -> Axes:
+        """Draw the bits against the target error, with the interval as a band; return the axes.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            The current ones when not given.
+        **style
+            For matplotlib's ``plot``, such as ``label`` and ``color``.
+        """
+        import matplotlib.pyplot as plt
+
+        ax = plt.gca() if ax is None else ax
+        table = self.to_frame().sort_values("target_error")
+        (line,) = ax.plot(table.target_error, table.bits, **({"marker": "o"} | style))
+        if self.interval is not None:
+            ax.fill_between(
+                table.target_error, table.lower, table.upper, color=line.get_color(), alpha=0.2
+            )
+        ax.set(xlabel="target error [units of the loss]", ylabel="inductive bias [bits]")
+        return ax
 
     def __repr__(self) -> str:
         """Say the answer, and how far to trust it, one line a target."""
@@ -178,5 +240,5 @@ def _rounded_down(bits: float) -> str:
     return f"{math.floor(bits / unit) * unit:.3g}"
 
 
-def _plain(a: np.ndarray | np.generic) -> np.ndarray | float | bool:
+def _plain(a: np.ndarray | np.generic) -> Values:
     return a.item() if a.ndim == 0 else a

@@ -261,7 +261,7 @@ def _model_agnostic(
     n_discrete: float,
     out_dim: float,
     out_bound: float,
-) -> mpf:
+) -> Any:
     """The bound of ``model_agnostic``, after checking the arguments."""
     return _bound(
         n=at_least_one("n", n),
@@ -283,7 +283,7 @@ def _few_shot(
     resolution: float,
     target_error: float,
     n_ways: int,
-) -> mpf:
+) -> Any:
     """The bound of ``few_shot``, after checking the arguments."""
     R, delta = mpf(positive("max_norm", max_norm)), positive("resolution", resolution)
     within = mpf(at_least_one("within_dim", within_dim))
@@ -305,14 +305,14 @@ def _few_shot(
 def _bound(
     *,
     n: float,
-    R: mpf,
-    m: mpf,
+    R: Any,
+    m: Any,
     delta: float,
     epsilon: float,
     n_discrete: float,
     D: float,
     B: float,
-) -> mpf:
+) -> Any:
     """Bits, in the paper's symbols: R = max_norm, m = intrinsic_dim, D = out_dim, B = out_bound."""
     K, E = _eigenfunctions(m, 2 * mp.pi * R / delta)
     L = K * mp.sqrt(D) / R
@@ -322,7 +322,7 @@ def _bound(
     return _product(dimensions, mp.log(mp.sqrt(D * n_discrete) * B * L * W / epsilon, 2))
 
 
-def _cart_pole(n_observations: int, n: float, resolution: float, target_error: float) -> mpf:
+def _cart_pole(n_observations: int, n: float, resolution: float, target_error: float) -> Any:
     """The bound of ``cart_pole``, after checking the arguments."""
     T, n = whole("n_observations", n_observations, at_least=1), at_least_one("n", n)
     delta, epsilon = positive("resolution", resolution), positive("target_error", target_error)
@@ -346,13 +346,13 @@ def _discrete_and_outputs(
     return float(n_classes), float(n_classes - 1)
 
 
-def _eigenfunctions(m: mpf, M: mpf) -> tuple[mpf, mpf]:
+def _eigenfunctions(m: Any, M: Any) -> tuple[Any, Any]:
     """Return the degree K of the spherical harmonics up to frequency M, and their number E."""
     K = (mp.sqrt((m - 1) ** 2 + 4 * M**2) - (m - 1)) / 2
     return K, mp.binomial(m + K, m) + mp.binomial(m + K - 1, m)
 
 
-def _product(dimensions: mpf, bits_per_dimension: mpf) -> mpf:
+def _product(dimensions: Any, bits_per_dimension: Any) -> Any:
     """Return the bits, 0 where a factor is not positive."""
     # Two negative factors must not make a positive answer: where no dimension is left, or no
     # hypothesis misses the target, there is nothing to specify.

@@ -65,7 +65,7 @@ def array(
     """Check the shape and the entries of an array or tensor, to an absolute tolerance."""
 
     def check(answer: Any) -> list[str]:
-        right = _as_array(_value(expected))
+        right = np.asarray(_as_array(_value(expected)))
         found = _as_array(answer)
         if found is None:
             return [f"Give an array of shape {right.shape}; found {_kind(answer)}."]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 from scipy import optimize
 
 from .. import bounds
 from .blocks import Check, number
 
-_MNIST = dict(
+_MNIST: dict[str, Any] = dict(
     n=60000,
     max_norm=17.179045827183984,
     intrinsic_dim=14,
@@ -43,7 +44,9 @@ def _log10_enough() -> float:
 
 @functools.cache
 def _coarse() -> float:
-    near = dict(n=1000, max_norm=13.9, intrinsic_dim=11.6, n_classes=10, target_error=0.009)
+    near: dict[str, Any] = dict(
+        n=1000, max_norm=13.9, intrinsic_dim=11.6, n_classes=10, target_error=0.009
+    )
     return optimize.brentq(
         lambda delta: bounds.model_agnostic(**near, resolution=delta).bits - 9861.8, 4, 25
     )

@@ -59,7 +59,7 @@ def _price(judge: str) -> float:
     choices = [kernels.RBF(lengthscale) for lengthscale in (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)]
     table = compare.kernels(_digits(), choices, 0.02)
     judged = table[judge] if judge == "leave_one_out_loss" else -table[judge]
-    return float(table.bits[judged.idxmin()] - table.bits.min())
+    return float(table.bits.iloc[judged.argmin()] - table.bits.min())
 
 
 CHECKS: dict[str, Check] = {

@@ -23,7 +23,8 @@ def _stacked_losses(W, X, Y) -> np.ndarray:
 
 def _stack_of(S: int, n: int, d: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(S)
-    return tuple(rng.standard_normal(shape) for shape in ((S, d, k), (n, d), (n, k)))
+    W, X, Y = (rng.standard_normal(shape) for shape in ((S, d, k), (n, d), (n, k)))
+    return W, X, Y
 
 
 def _fitted_median(train_loss, test_loss, limit) -> float:

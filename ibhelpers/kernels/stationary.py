@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,7 +37,7 @@ class Stationary(Kernel):
         one for each input dimension.
     """
 
-    lengthscale: float | Sequence[float] | np.ndarray | Tensor
+    lengthscale: Values  # kept as a float, or as a tuple of floats
 
     def __post_init__(self) -> None:
         """Validate the lengthscale and keep it as a float or a tuple of floats."""
@@ -45,7 +45,7 @@ class Stationary(Kernel):
         if isinstance(found, (np.ndarray, Tensor)):
             found = found.tolist()
         if isinstance(found, (list, tuple)):
-            kept = tuple(positive("lengthscale", value) for value in found)
+            kept: Values = tuple(positive("lengthscale", value) for value in found)
         else:
             kept = positive("lengthscale", found)
         object.__setattr__(self, "lengthscale", kept)
@@ -360,7 +360,9 @@ class RationalQuadratic(Isotropic):
 
     def with_free(self, values: Iterator[float]) -> Kernel:
         """Return the kernel with the next values as lengthscales and alpha."""
-        return replace(super().with_free(values), alpha=next(values))
+        kernel = super().with_free(values)
+        assert isinstance(kernel, RationalQuadratic)
+        return replace(kernel, alpha=next(values))
 
     def pull_back(self, pair: Pair, W: Float64[Tensor, "n m"]) -> list[float]:
         """Return Σ_ij W_ij ∂κ_ij/∂ log θ for every lengthscale, and for alpha."""

@@ -10,7 +10,7 @@ from ._contour import TailIntegralError
 from .distance import LossDistance, distance
 from .empirical import Empirical, certified_bits
 from .generalized_chi2 import GeneralizedChi2
-from .law import Law
+from .law import FittedLaw, Law
 from .losses import checked_losses
 from .moments import Normal, ScaledChi2
 from .noncentral import ScaledNoncentralChi2
@@ -21,6 +21,7 @@ from .tilting import TiltedEstimate, tilted_importance_sampling
 
 __all__ = [
     "Empirical",
+    "FittedLaw",
     "GeneralizedChi2",
     "GeneralizedPareto",
     "Law",

@@ -340,7 +340,7 @@ def _parameters(weights, df, nc) -> tuple[Tensor, Tensor, Tensor]:
                 f"{name}: found {float(a[i])!r} at position {i}; every value must be finite and "
                 f"{'above 0' if positive else 'at least 0'}.{hint}"
             )
-    return tuple(parameters)
+    return parameters[0], parameters[1], parameters[2]
 
 
 def _noncentral_chi2(

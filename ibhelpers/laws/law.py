@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,6 +13,14 @@ from torch import Tensor
 
 from .._arguments import ArrayLike, Values, as_float64
 from .._fork import refuse_orphans
+
+
+class FittedLaw(Protocol):
+    """A kind of law that can be fitted to sampled losses."""
+
+    @classmethod
+    def fit(cls, losses: ArrayLike) -> Law:
+        """The law of the kind that suits the losses."""
 
 
 class Law(abc.ABC):

@@ -121,11 +121,12 @@ class ProfileLikelihood:
         drop = stats.chi2.ppf(probability("confidence", confidence), df=1) / 2
         level = self.log_likelihood.max() - drop
         inside = np.flatnonzero(self.log_likelihood >= level)
-        return tuple(
+        low, high = (
             self.shares[i] if outside < 0 or outside == len(self.shares)
             else self._crossing(level, self.shares[i], self.shares[outside])
             for i, outside in ((inside[0], inside[0] - 1), (inside[-1], inside[-1] + 1))
         )  # fmt: skip
+        return float(low), float(high)
 
     def laws(self, confidence: float = 0.95) -> list[Law]:
         """Laws along the profile, from one end of the likelihood-ratio region to the other."""

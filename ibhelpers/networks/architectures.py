@@ -344,5 +344,5 @@ def _image_shape(task: Task, architecture: str) -> tuple[int, int, int]:
             f"are of kind {task.kind!r}; use mlp(), or give the Task input_shape=(h, w) or "
             "(channels, h, w)."
         )
-    shape = task.input_shape
-    return (1, *shape) if len(shape) == 2 else tuple(shape)
+    channels, height, width = (1, *task.input_shape)[-3:]
+    return channels, height, width

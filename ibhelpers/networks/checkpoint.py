@@ -82,12 +82,13 @@ class Checkpoint:
         """
         try:
             with open(self._scratch, "wb") as file:
+                arrays: dict[str, Any] = dict(columns)
                 np.savez(
                     file,
                     format=np.array(_FORMAT),
                     identity=np.array(json.dumps(self.identity)),
                     seconds=np.array(seconds),
-                    **columns,
+                    **arrays,
                 )
                 file.flush()
                 os.fsync(file.fileno())  # the contents are on the disk before the name is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,7 @@ class TrainedEnsemble:
         return self._select(fits)
 
     def _select(self, rows: np.ndarray | slice) -> TrainedEnsemble:
-        kept = {
+        kept: dict[str, Any] = {
             field.name: value[rows]
             for field in fields(self)
             if isinstance(value := getattr(self, field.name), np.ndarray)

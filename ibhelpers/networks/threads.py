@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import torch
 
-Part, Result = TypeVar("Part"), TypeVar("Result")
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 Tick = Callable[[int], None]
 """Says how much has been done since; must be called often, because it is where work is stopped."""
 
@@ -77,9 +78,9 @@ def in_order(
                 yield _first_or_failed(making).result()
         finally:
             stopped.set()
-            # An error knows this frame, and this frame knew the error: neither would be forgotten.
+            # An error holds on to this frame: without these lists it does not hold the others too.
             making.clear()
-            running = None
+            running = []
 
 
 def _first_or_failed(making: deque[Future[Result]]) -> Future[Result]:

@@ -14,7 +14,7 @@ from .._arguments import ArrayLike
 from ..bias.inductive_bias import InductiveBias
 from ..laws.law import Law
 from ..laws.losses import checked_losses
-from .style import COLOURS, MARKERS
+from .style import COLOURS, MARKERS, describe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,12 +73,12 @@ def show_tails(losses: ArrayLike, laws: Mapping[str, Law], target_error: float) 
     ends = (
         f"{name} {law.logcdf(float(target_error)) / math.log(2):,.0f}" for name, law in laws.items()
     )
-    figure.alt_text = (
+    return describe(
+        figure,
         "Two panels of the logarithm of P(loss at most x) against x. Above, the laws follow "
         f"{len(x):,} sampled losses, {x[0]:.3g} to {x[-1]:.3g}. Below they go on to the target "
-        f"{target_error:g} and part; there they are, in bits: {'; '.join(ends)}."
+        f"{target_error:g} and part; there they are, in bits: {'; '.join(ends)}.",
     )
-    return figure
 
 
 def show_bias(biases: Mapping[str, InductiveBias | Sequence[InductiveBias]]) -> Figure:
@@ -115,7 +115,11 @@ def show_bias(biases: Mapping[str, InductiveBias | Sequence[InductiveBias]]) -> 
     said = []
     for i, (name, bias) in enumerate(biases.items()):
         points = _Points.of(bias)
-        style = {"color": COLOURS[i % 10], "marker": MARKERS[i], "markersize": 5}
+        style: dict[str, Any] = {
+            "color": COLOURS[i % 10],
+            "marker": MARKERS[i],
+            "markersize": 5,
+        }
         sure, limits = points.rows(~points.at_least), points.rows(points.at_least)
         if len(sure.target):
             if isinstance(bias, InductiveBias):
@@ -125,14 +129,18 @@ def show_bias(biases: Mapping[str, InductiveBias | Sequence[InductiveBias]]) -> 
                 ax.errorbar(sure.target, sure.bits, bars, label=name, linestyle="", **style)
         if len(limits.target):
             label = None if len(sure.target) else f"{name} (at least)"
-            arrow = {"yerr": 0.06 * points.bits.max(), "lolims": True, "linestyle": ""}
+            arrow: dict[str, Any] = {
+                "yerr": 0.06 * points.bits.max(),
+                "lolims": True,
+                "linestyle": "",
+            }
             ax.errorbar(limits.target, limits.bits, label=label, **arrow, **style)
         said.append(f"{name}, {points}")
     ax.set(xlabel="target error [units of the loss]", ylabel="inductive bias [bits]")
     ax.set_ylim(bottom=0)
     ax.legend(fontsize="small")
-    figure.alt_text = f"Inductive bias in bits against the target error: {'; '.join(said)}."
-    return figure
+    text = f"Inductive bias in bits against the target error: {'; '.join(said)}."
+    return describe(figure, text)
 
 
 def show_quantiles(losses: ArrayLike, law: Law) -> Figure:
@@ -168,11 +176,11 @@ def show_quantiles(losses: ArrayLike, law: Law) -> Figure:
     ax.set(xlabel="quantile of the law [units of the loss]", ylabel="loss [units of the loss]")
     ax.legend(fontsize="small")
     outside = np.mean((x[rank - 1] < low) | (x[rank - 1] > high))
-    figure.alt_text = (
+    return describe(
+        figure,
         f"Quantiles of {n:,} losses against those of {law}, near the diagonal where they agree; "
-        f"{outside:.0%} of the points drawn lie outside the band that holds 95 % of samples."
+        f"{outside:.0%} of the points drawn lie outside the band that holds 95 % of samples.",
     )
-    return figure
 
 
 def _draw_tails(ax: Axes, laws: Mapping[str, Law], x: np.ndarray) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..bias.inductive_bias import InductiveBias
 from ..bias.splitting import ACCEPTANCE
-from .style import COLOURS
+from .style import COLOURS, describe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,7 +67,8 @@ def show_splitting(bias: InductiveBias) -> Figure:
         xlabel="−log₂ of the product of fractions so far [bits]",
     )
     accepted = trace.acceptance[np.isfinite(trace.acceptance)]
-    figure.alt_text = (
+    return describe(
+        figure,
         f"A splitting run over {len(bits)} levels. The threshold falls from "
         f"{trace.threshold[0]:.3g} to {trace.threshold[-1]:.3g} within {bits[-1]:.1f} bits; "
         + (
@@ -75,6 +76,5 @@ def show_splitting(bias: InductiveBias) -> Figure:
             if len(accepted)
             else ""
         )
-        + f"{trace.ancestors[-1]} of the first particles have descendants at the end."
+        + f"{trace.ancestors[-1]} of the first particles have descendants at the end.",
     )
-    return figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,7 +15,13 @@ COLOURS = tuple(
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")  # colour is never the only sign
 
 
-def show(figure: Figure) -> None:
+def describe(figure: Any, alt_text: str) -> Figure:
+    """Give a figure its ``alt_text``: what it shows, for readers who cannot see it."""
+    figure.alt_text = alt_text
+    return figure
+
+
+def show(figure: Any) -> None:
     """Display a figure in a notebook and close it.
 
     Its alt text goes into the output's metadata, under "image/png" and "alt".

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._arguments import whole
 from ..tasks import Task
-from .style import COLOURS, MARKERS
+from .style import COLOURS, MARKERS, describe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -156,7 +156,9 @@ def _show_points(task: Task, n: int) -> Figure:
         if task.labels_train is not None:
             _scatter_classes(ax, task, plane)
         else:
-            points = ax.scatter(*plane.T, c=task.y_train[:, 0], cmap="cividis", s=14)
+            points = ax.scatter(
+                plane[:, 0], plane[:, 1], c=task.y_train[:, 0], cmap="cividis", s=14
+            )
             figure.colorbar(points, label=target)
         ax.set(xlabel="first principal component", ylabel="second principal component")
         shown = "the inputs in the plane of their two principal components, " + (
@@ -171,10 +173,12 @@ def _show_points(task: Task, n: int) -> Figure:
 
 
 def _scatter_classes(ax: Axes, task: Task, plane: np.ndarray) -> None:
-    for c in np.unique(task.labels_train).tolist():
-        style = {"color": COLOURS[c % 10], "marker": MARKERS[c % 10], "label": _class_name(task, c)}
-        ax.scatter(*plane[task.labels_train == c].T, s=18, **style)
-    columns = 1 + len(np.unique(task.labels_train)) // 13
+    labels = np.asarray(task.labels_train)
+    for c in np.unique(labels).tolist():
+        x, y = plane[labels == c].T
+        colour, marker = COLOURS[c % 10], MARKERS[c % 10]
+        ax.scatter(x, y, s=18, color=colour, marker=marker, label=_class_name(task, c))
+    columns = 1 + len(np.unique(labels)) // 13
     ax.legend(title="class", ncols=columns, fontsize="small" if columns > 1 else None)
 
 
@@ -195,8 +199,7 @@ def _grid(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
 
 def _finished(figure: Figure, task: Task, alt_text: str) -> Figure:
     figure.suptitle(task.name)
-    figure.alt_text = alt_text
-    return figure
+    return describe(figure, alt_text)
 
 
 def _symmetric(values: np.ndarray) -> tuple[float, float]:

@@ -69,7 +69,7 @@ class InfiniteNetworkSpace(GaussianSpace):
 
     def __repr__(self) -> str:
         """Say what the space is in one line."""
-        return f"InfiniteNetworkSpace(depth={self.kernel.depth}, device='{self.device}')"
+        return f"InfiniteNetworkSpace(depth={self.at_start.depth}, device='{self.device}')"
 
     @property
     def _prior_kernel(self) -> Kernel:

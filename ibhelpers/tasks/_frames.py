@@ -39,9 +39,9 @@ def refuse_other_rows(inputs: str, a: Any, other: str, b: Any) -> None:
 
 def _columns(value: Any) -> list[str] | None:
     """Names of the columns of a data frame of any library, if it has several that are named."""
-    names = getattr(value, "columns", None)
-    if not hasattr(names, "__iter__"):
+    found = getattr(value, "columns", None)
+    if found is None or not hasattr(found, "__iter__"):
         return None
-    names = list(names)
+    names = list(found)
     named = len(names) > 1 and all(isinstance(name, str) for name in names)
     return names if named else None

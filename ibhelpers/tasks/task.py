@@ -77,7 +77,7 @@ class Task:
     labels_test: ArrayLike | None = field(default=None, kw_only=True)
     name: str = field(default="", kw_only=True)
     source: str = field(default="", kw_only=True)
-    input_shape: tuple[int, ...] | None = field(default=None, kw_only=True)
+    input_shape: tuple[int, ...] = field(default=(), kw_only=True)
     scaling: str = field(default="", kw_only=True)
     kind: str = field(default="", kw_only=True)
     input_names: Sequence[str] | None = field(default=None, kw_only=True)
@@ -99,7 +99,7 @@ class Task:
 
     def _describe_inputs(self) -> None:
         """Settle the shape of one example, and how it is to be read."""
-        shape = (self.n_inputs,) if self.input_shape is None else self.input_shape
+        shape = (self.n_inputs,) if self.input_shape in (None, ()) else self.input_shape
         if not isinstance(shape, Iterable):
             raise ValueError(f"input_shape: found {shape!r}; give a tuple, such as (28, 28).")
         shape = tuple(whole("input_shape", n, at_least=1) for n in shape)
@@ -173,8 +173,8 @@ class Task:
                     f"labels_{part}: found labels from {labels.min()} to {labels.max()}, but "
                     f"y_{part} has {y.shape[1]} columns; labels count the columns from 0."
                 )
-            contradict = np.flatnonzero(y.argmax(axis=1) != labels) if _one_hot(y) else ()
-            if len(contradict):
+            contradict = np.flatnonzero(y.argmax(axis=1) != labels)
+            if _one_hot(y) and len(contradict):
                 row = int(contradict[0])
                 raise ValueError(
                     f"labels_{part}: found {len(contradict)} labels that contradict the one-hot "

@@ -205,7 +205,7 @@ def _cut(task: Task, n: int, seed: int) -> list[Task]:
 
 
 def _rows(task: Task, train: np.ndarray, test: np.ndarray) -> Task:
-    changed = {}
+    changed: dict[str, Any] = {}
     for part, rows in (("train", train), ("test", test)):
         for what in ("X", "y", "labels"):
             array = getattr(task, f"{what}_{part}")
