@@ -137,7 +137,7 @@ def test_the_parts_of_the_error_add_up():
 def test_each_part_vanishes_without_its_cause():
     """A law of the family has no model error; where SciPy's tail does not underflow there is no
     approximation; with many losses the sample error is small."""
-    parts = ib.paper.error_decomposition(TRUE, noncentral(2, 4, 100_000), TRUE.icdf(0.01))
+    parts = ib.paper.error_decomposition(TRUE.general, noncentral(2, 4, 100_000), TRUE.icdf(0.01))
     assert abs(parts.model) < 1e-3
     assert abs(parts.approximation) < 1e-6
     assert 0 < abs(parts.sample) < 0.1
@@ -158,9 +158,9 @@ GOOD = np.linspace(1, 2, 50)
         (lambda: ib.estimate_bias([*GOOD, math.nan], 0.5), "losses: found nan at position 50"),
         (lambda: ib.estimate_bias([*GOOD, math.inf], 0.5), "losses: found inf at position 50"),
         (lambda: ib.estimate_bias(GOOD, 0.5, n_boot=-1), "n_boot: found -1"),
-        (lambda: ib.paper.error_decomposition(TRUE, GOOD, 6.5), "target_error: found 6.5"),
-        (lambda: ib.paper.error_decomposition(TRUE, GOOD, 0.0), "target_error: found 0.0"),
-        (lambda: ib.paper.error_decomposition(TRUE, GOOD[:5], 0.5), "losses: found shape (5,)"),
+        (lambda: ib.paper.error_decomposition(TRUE.general, GOOD, 6.5), "target_error: found 6.5"),
+        (lambda: ib.paper.error_decomposition(TRUE.general, GOOD, 0.0), "target_error: found 0.0"),
+        (lambda: ib.paper.error_decomposition(TRUE.general, GOOD[:5], 0.5), "losses: found shape (5,)"),
     ],
 )
 def test_bad_arguments_are_refused(call, says):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from .._arguments import ArrayLike, Values, as_float64
 from .._fork import refuse_orphans
 
 
+@runtime_checkable
 class FittedLaw(Protocol):
     """A kind of law that can be fitted to sampled losses."""
 
