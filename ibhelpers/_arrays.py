@@ -223,5 +223,6 @@ def unit_of(X: np.ndarray | Tensor) -> float:
 
     What is divided by it is divided exactly, and its squares neither overflow nor vanish.
     """
-    exponent = math.frexp(float(abs(X).max()))[1]  # 0 of 0
+    largest = X.abs().max() if isinstance(X, Tensor) else np.abs(X).max()
+    exponent = math.frexp(float(largest))[1]  # 0 of 0
     return 2.0 ** max(-1022, min(exponent, 1023))

@@ -160,7 +160,10 @@ GOOD = np.linspace(1, 2, 50)
         (lambda: ib.estimate_bias(GOOD, 0.5, n_boot=-1), "n_boot: found -1"),
         (lambda: ib.paper.error_decomposition(TRUE.general, GOOD, 6.5), "target_error: found 6.5"),
         (lambda: ib.paper.error_decomposition(TRUE.general, GOOD, 0.0), "target_error: found 0.0"),
-        (lambda: ib.paper.error_decomposition(TRUE.general, GOOD[:5], 0.5), "losses: found shape (5,)"),
+        (
+            lambda: ib.paper.error_decomposition(TRUE.general, GOOD[:5], 0.5),
+            "losses: found shape (5,)",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(call, says):

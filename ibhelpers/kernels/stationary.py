@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from .._arguments import ArrayLike, positive, whole
+from .._arguments import ArrayLike, Values, positive, whole
 from .._arrays import unit_of
 from .distances import log_squared_distances, squared_distances
 from .inputs import as_inputs
