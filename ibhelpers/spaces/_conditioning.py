@@ -118,6 +118,14 @@ class Conditioning:
         """Mean at the test inputs, given the first ``size`` examples."""
         return self.half[:, :size] @ self.whitened[:, :size].T
 
+    def miss(self) -> float:
+        """By how much the mean misses the training targets at most, because of the jitter.
+
+        What is left of the targets is jitter (K + σ²I)⁻¹ Y, with the jitter in σ².
+        """
+        alpha = _solve_transposed(self.factor, self.whitened.T.clone())
+        return self.jitter * float(alpha.abs().max())
+
     def rounding(self, size: int) -> tuple[float, float]:
         """Rounding errors to expect: of an entry of the mean, and of the variance of a direction.
 

@@ -32,9 +32,10 @@ from ._conditioning import (
 )
 from .choice import Choice
 from .loss import Loss, loss_function
-from .posterior import EPS, Posterior, Spectrum, warn_of_rounding
+from .posterior import EPS, TINY, Posterior, Spectrum, warn_of_rounding
 
 _BLOCK = 2**22  # numbers drawn at a time
+_LARGEST_VARIANCE = 1e100  # of a kernel; its inverse is the smallest
 
 
 class GaussianSpace:
@@ -333,7 +334,7 @@ class GaussianSpace:
                 self._known[task] = spectrum
         return spectrum
 
-    def loss_law(self, task: Task) -> GeneralizedChi2:
+    def loss_law(self, task: Task, *, loss: Loss = "mse") -> GeneralizedChi2:
         r"""The exact law of the mean squared error on the test set.
 
         With C = U diag(Λ) Uᵀ and R = Uᵀ(M − Y),
@@ -351,9 +352,17 @@ class GaussianSpace:
         Raises
         ------
         ValueError
-            If no direction varies, as when every test input is a training input; and as for
-            `posterior`.
+            If another loss than "mse" is asked for, whose law is not known: `sample_losses` and
+            ``ibhelpers.rare_event_bias`` take any; if no direction varies, as when every test
+            input is a training input; and as for `posterior`.
         """
+        if loss != "mse":
+            raise ValueError(
+                f"loss: found {loss!r}; the exact law is that of the mean squared error, 'mse'. "
+                "For any other loss draw space.sample_losses(task, n, seed=0, loss=...), or ask "
+                "for the bits of rare losses: ibhelpers.rare_event_bias(space, task, loss=..., "
+                "target_error=...)."
+            )
         return self.spectrum(task).loss_law(self._tensor(task.y_test), self._floor(task))
 
     def learning_curve(self, task: Task, sizes: Iterable[int]) -> dict[int, GeneralizedChi2]:
@@ -537,6 +546,8 @@ class GaussianSpace:
         refuse_orphans()
         if self.noise == 0:
             _refuse_contradictions(task)
+            self._refuse_certainties(task)
+        _refuse_sizes(self.kernel, self.kernel.diagonal(self._tensor(task.X_train)), self.noise)
         n, m, k, d = _sizes(task)
         needed = self._refuse_what_cannot_fit(n, m if test else 0, k, d, keep)
         points = self._tensor(task.X_train)
@@ -558,10 +569,12 @@ class GaussianSpace:
                 "far too large? Give noise > 0, or a kernel that tells the inputs apart."
             ) from None
         if conditioning.jitter:
+            self._refuse_what_it_cannot_tell_apart(task)
             warn(
                 f"the covariance of the {n} training inputs under {self.kernel!r} is singular "
                 f"to working precision; {conditioning.jitter:.1e} was added to its diagonal, "
-                f"which leaves a condition number of at least {conditioning.condition(n):.0e}. "
+                f"which leaves a condition number of at least {conditioning.condition(n):.0e}, and "
+                f"hypotheses that miss the training targets by up to {conditioning.miss():.1g}. "
                 "Give noise > 0 to choose that number yourself."
             )
         return conditioning
@@ -581,6 +594,39 @@ class GaussianSpace:
                 else "Give fewer test examples, or a device with more memory."
             )
         )
+
+    def _refuse_certainties(self, task: Task) -> None:
+        """Without noise no target but 0 is fitted where all hypotheses are 0, or all but."""
+        variance = self.kernel.diagonal(self._tensor(task.X_train))
+        certain = (variance.abs() < TINY).cpu().numpy() & (task.y_train != 0).any(axis=1)
+        if certain.any():
+            row = int(np.flatnonzero(certain)[0])
+            raise ValueError(
+                f"task: training row {row} has the variance {float(variance[row]):.1g} under "
+                f"{self.kernel!r}, as blank inputs have without biases: all hypotheses are 0 "
+                "there, and its target is not. Give noise > 0, a kernel with biases or an offset, "
+                "or larger inputs."
+            )
+
+    def _refuse_what_it_cannot_tell_apart(self, task: Task) -> None:
+        """Without noise no hypothesis fits two targets for inputs that are one to the kernel."""
+        if self.noise:
+            return
+        X, Y = self._tensor(task.X_train), self._tensor(task.y_train)
+        variance, near = self.kernel.diagonal(X), EPS**0.5 * Y.abs().max()
+        for start in range(0, len(X), 512):
+            rows = slice(start, start + 512)
+            together = variance[rows, None] + variance
+            same = together - 2.0 * self.kernel(X[rows], X) <= 8.0 * EPS * together
+            same &= torch.cdist(Y[rows], Y, p=float("inf")) > near
+            if bool(same.any()):
+                row, other = (int(i) for i in same.nonzero()[0])
+                raise ValueError(
+                    f"task: training rows {start + row} and {other} have different targets, and "
+                    f"inputs that {self.kernel!r} cannot tell apart to working precision: no "
+                    "hypothesis fits both without noise. Give noise > 0, or a kernel that does; "
+                    "is the lengthscale far too large?"
+                )
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, dtype=torch.float64, device=self.device)
@@ -620,3 +666,14 @@ def _refuse_contradictions(task: Task) -> None:
                 "which no hypothesis fits without noise, and the kernel matrix is not positive "
                 "definite. Remove one of them, or give noise > 0."
             )
+
+
+def _refuse_sizes(kernel: Kernel, variance: Float64[Tensor, " n"], noise: float) -> None:
+    """Conditioning squares covariances; no float holds the squares of these."""
+    largest = float(variance.max()) + noise
+    if largest > _LARGEST_VARIANCE or 0.0 < largest < 1.0 / _LARGEST_VARIANCE:
+        raise ValueError(
+            f"kernel: the variances of the training inputs under {kernel!r} are of the order of "
+            f"{largest:.0e}, whose squares no float64 holds. Divide the inputs by their typical "
+            "size, or multiply the kernel by a number."
+        )

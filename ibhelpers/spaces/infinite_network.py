@@ -10,7 +10,7 @@ from .._fork import refuse_orphans
 from ..kernels import NNGP, NTK, Kernel
 from ..tasks import Task
 from ._conditioning import Conditioning, inverse_norm, probes, workspace
-from .gaussian import GaussianSpace
+from .gaussian import GaussianSpace, _refuse_sizes
 from .posterior import EPS, Posterior, rounding_errors, warn_of_rounding
 
 
@@ -92,6 +92,8 @@ class InfiniteNetworkSpace(GaussianSpace):
         refuse_orphans()
         n, m, k, d = task.n_train, task.n_test, task.n_outputs, task.n_inputs
         self._refuse_what_cannot_fit(n, m, k, d, keep=False)
+        self._refuse_certainties(task)
+        _refuse_sizes(self.kernel, self.kernel.diagonal(self._tensor(task.X_train)), 0.0)
         X, Y, X_test = (self._tensor(a) for a in (task.X_train, task.y_train, task.X_test))
         factor, condition = self._factorised(X)
         A = torch.cholesky_solve(self.kernel(X, X_test), factor).T

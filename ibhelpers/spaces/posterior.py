@@ -13,7 +13,7 @@ from .._progress import progress_bar
 from .._warnings import warn
 from ..laws import GeneralizedChi2, Rounding
 
-EPS, _TINY = torch.finfo(torch.float64).eps, torch.finfo(torch.float64).tiny
+EPS, TINY = torch.finfo(torch.float64).eps, torch.finfo(torch.float64).tiny
 _DOUBT = 1e-4  # a relative rounding error that is told
 
 
@@ -150,8 +150,8 @@ def warn_of_rounding(posterior: Posterior, kernel: str) -> None:
     variances = posterior.covariance.diagonal()
     # Of the outputs of hypotheses: where the mean is nearly 0, few of its digits matter.
     scale = float(posterior.mean.square().mean() + variances.mean().clamp(min=0)) ** 0.5
-    mean = posterior.mean_error / max(scale, _TINY)
-    variance = posterior.resolution / max(float(variances.max()), _TINY)
+    mean = posterior.mean_error / max(scale, TINY)
+    variance = posterior.resolution / max(float(variances.max()), TINY)
     # Where no variance is certain, no hypothesis differs from the mean, and there is no law.
     if mean > _DOUBT or _DOUBT < variance < 1:
         warn(
