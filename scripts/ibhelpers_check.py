@@ -61,8 +61,16 @@ def python() -> str:
 
 def packages() -> str:
     """Whether the packages that everything needs can be imported."""
-    found = {name: getattr(_import(name), "__version__", "") for name in PACKAGES}
-    return ", ".join(f"{name} {version}".strip() for name, version in found.items())
+    found, faults = [], {}
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {getattr(_import(name), '__version__', '')}".strip())
+        except Fault as fault:
+            faults[name] = fault.__cause__
+    if faults:
+        reasons = "; ".join(f"{name} cannot be imported ({why})" for name, why in faults.items())
+        raise Fault(f"{reasons}; {_install(*faults)}")
+    return ", ".join(found)
 
 
 def torch() -> str:
@@ -141,15 +149,13 @@ def _import(name: str) -> ModuleType:
         raise Fault(f"{name} cannot be imported ({error}); {_install(name)}") from error
 
 
-def _install(name: str) -> str:
-    """How to install what is imported under a name."""
-    top = name.partition(".")[0]
-    if top == "ibhelpers":
+def _install(*names: str) -> str:
+    """How to install what is imported under these names."""
+    tops = [name.partition(".")[0] for name in names]
+    if "ibhelpers" in tops:
         return "mend what fails above first; else install the course again (README, Two commands)"
-    return (
-        f"in a clone of the course `make quickstart` installs it, elsewhere "
-        f"{_command('pip', 'install', PACKAGES.get(top, top))}"
-    )
+    wanted = [PACKAGES.get(top, top) for top in tops]
+    return f"`make quickstart` in a clone, or {_command('pip', 'install', *wanted)}, installs it"
 
 
 def _command(*arguments: str) -> str:

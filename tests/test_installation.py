@@ -60,6 +60,14 @@ def test_advice_names_what_is_to_be_installed_and_this_python(capsys, monkeypatc
     assert "`'/a folder/python' -m pip install scikit-learn`" in line
 
 
+def test_all_missing_packages_are_named_at_once(capsys, monkeypatch):
+    for name in ("seaborn", "PIL"):
+        monkeypatch.setitem(sys.modules, name, None)
+    line = failed(capsys, "packages")
+    assert "seaborn cannot be imported" in line and "PIL cannot be imported" in line
+    assert "-m pip install seaborn pillow`" in line
+
+
 def test_advice_for_windows(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     monkeypatch.setattr(sys, "executable", r"C:\a folder\.venv\Scripts\python.exe")
