@@ -4,6 +4,8 @@
 `ibhelpers.networks`.
 """
 
+from ._evidence import LeaveOneOut
+from .assessment import Assessment
 from .choice import Choice
 from .gaussian import GaussianSpace
 from .infinite_network import InfiniteNetworkSpace
@@ -11,9 +13,11 @@ from .loss import Loss, loss_function
 from .posterior import Posterior, Spectrum
 
 __all__ = [
+    "Assessment",
     "Choice",
     "GaussianSpace",
     "InfiniteNetworkSpace",
+    "LeaveOneOut",
     "Loss",
     "Posterior",
     "Spectrum",

@@ -1,4 +1,7 @@
-"""Learning tasks by name: ``load("mnist", n_train=1000, n_test=500)``."""
+"""What is to be learned: tasks by name, ``load("mnist", n_train=1000, n_test=500)``, or the reader's.
+
+A `Task` holds arrays for training and testing; there is one file here for each source of data.
+"""
 
 from __future__ import annotations
 

@@ -11,8 +11,7 @@ import torch
 from ..._arguments import ArrayLike, as_array
 from ..._progress import progress_bar
 from ...kernels import Kernel
-from ...spaces import GaussianSpace, Spectrum, loss_function
-from ...spaces._evidence import leave_one_out, log_marginal_likelihood
+from ...spaces import GaussianSpace, loss_function
 from ...tasks import Task
 from ..inductive_bias import inductive_bias
 
@@ -96,24 +95,18 @@ def kernels(
 
 def _facts(space: GaussianSpace, task: Task, targets: np.ndarray) -> dict[str, Any]:
     """Everything that one factorisation tells, by column."""
-    y_train, y_test = (
-        torch.tensor(y, dtype=torch.float64, device=space.device)
-        for y in (task.y_train, task.y_test)
-    )
-    conditioning = space._condition(task, keep=True)
-    (posterior,) = space._posteriors(task, conditioning, [task.n_train])
-    law = Spectrum.of(posterior).loss_law(y_test)
-    bias = inductive_bias(law, targets)
+    found = space.assess(task)
+    bias = inductive_bias(found.law, targets)
     return {
         "bits": bias.bits,
         "digits": bias.digits,
         "at_least": bias.at_least,
-        "log_marginal_likelihood": log_marginal_likelihood(conditioning.factor, y_train),
-        "leave_one_out_loss": leave_one_out(conditioning.factor, y_train).mse,
-        "test_loss": float(loss_function("mse", task)(posterior.mean[None])),
-        "test_error_rate": _error_rate(posterior.mean, task),
-        "jitter": posterior.jitter,
-        "condition": posterior.condition,
+        "log_marginal_likelihood": found.log_marginal_likelihood,
+        "leave_one_out_loss": found.leave_one_out.mse,
+        "test_loss": float(loss_function("mse", task)(found.mean[None])),
+        "test_error_rate": _error_rate(found.mean, task),
+        "jitter": found.jitter,
+        "condition": found.condition,
     }
 
 

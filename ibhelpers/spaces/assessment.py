@@ -1,0 +1,37 @@
+"""What one conditioning tells of a space: the law of its test loss, and the judges beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float64
+from torch import Tensor
+
+from ..laws import GeneralizedChi2
+from ._evidence import LeaveOneOut
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What speaks for and against a Gaussian space on a task.
+
+    Attributes
+    ----------
+    law : GeneralizedChi2
+        Of the mean squared error on the test set.
+    mean : Tensor, shape (m, k)
+        Of the hypotheses at the test points: the space's own prediction.
+    log_marginal_likelihood : float
+        Log evidence of the training targets, in nats.
+    leave_one_out : LeaveOneOut
+        How well each training example is predicted from all others.
+    jitter, condition : float
+        As of `Posterior`.
+    """
+
+    law: GeneralizedChi2
+    mean: Float64[Tensor, "m k"]
+    log_marginal_likelihood: float
+    leave_one_out: LeaveOneOut
+    jitter: float
+    condition: float

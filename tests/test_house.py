@@ -1,0 +1,95 @@
+"""The rooms of the package: imports run down the house, no room looks behind another's door."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).resolve().parents[1] / "ibhelpers"
+# From the ground up: a room may import from those before it. What stands at the top of the package
+# alone is private, and common to all.
+FLOORS = ["tasks", "kernels", "laws", "spaces", "networks", "bias", "bounds", "plots", "exercises"]
+
+
+def imports_of(file):
+    """(line, dotted path inside the package) of everything that a file imports from it."""
+    package = ["ibhelpers", *file.relative_to(HOUSE).parts[:-1]]
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = base + (node.module.split(".") if node.module else [])
+            if base[:1] == ["ibhelpers"]:
+                yield from ((node.lineno, [*base[1:], name.name]) for name in node.names)
+        elif isinstance(node, ast.Import):
+            for name in node.names:
+                path = name.name.split(".")
+                if path[0] == "ibhelpers":
+                    yield node.lineno, path[1:]
+
+
+FILES = sorted(HOUSE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=[str(f.relative_to(HOUSE)) for f in FILES])
+def test_imports_run_down_and_into_public_rooms(file):
+    room = file.relative_to(HOUSE).parts[0]
+    if room not in FLOORS:  # a file at the top, such as the command line, may use every room
+        return
+    for line, path in imports_of(file):
+        if not path or path[0].startswith("_"):
+            continue
+        where = f"{file.relative_to(HOUSE)}:{line}: {'.'.join(path)}"
+        assert path[0] in FLOORS, where
+        assert FLOORS.index(path[0]) <= FLOORS.index(room), f"{where} runs upward"
+        private = [part for part in path if part.startswith("_")]
+        assert path[0] == room or not private, f"{where} is private to its room"
+
+
+@pytest.mark.parametrize("file", [f for f in FILES if len(f.relative_to(HOUSE).parts) == 1])
+def test_what_all_rooms_share_imports_no_room(file):
+    if not file.name.startswith("_") or file.name in ("__init__.py", "__main__.py"):
+        return
+    rooms = {path[0] for _, path in imports_of(file) if path} & set(FLOORS)
+    assert not rooms or file.name == "_quickstart.py", rooms  # which is a program
+
+
+def test_every_room_says_what_happens_there_and_what_is_public():
+    for room in FLOORS:
+        tree = ast.parse((HOUSE / room / "__init__.py").read_text(encoding="utf-8"))
+        assert len(ast.get_docstring(tree).split()) >= 10, room
+        names = [t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
+        assert "__all__" in names, room
+
+
+def test_no_file_is_imported_in_a_circle():
+    """Within a room too: every file but the rooms' own doors, by the modules they name."""
+    modules = {".".join(f.relative_to(HOUSE).with_suffix("").parts): f for f in FILES}
+    edges = {}
+    for name, file in modules.items():
+        paths = [path for _, path in imports_of(file)]
+        named = {".".join(p) for p in paths} | {".".join(p[:-1]) for p in paths}
+        edges[name] = {m for m in named if m in modules and m != name}
+    done, walking = set(), []
+
+    def walk(name):
+        assert name not in walking, " -> ".join([*walking, name])
+        if name not in done:
+            walking.append(name)
+            for other in edges[name]:
+                walk(other)
+            done.add(walking.pop())
+
+    for name in modules:
+        walk(name)
+
+
+def test_importing_loads_what_every_use_needs_and_no_more():
+    heavy = "pandas matplotlib seaborn sklearn PIL IPython ipywidgets scipy.stats scipy.optimize"
+    code = (
+        "import sys, ibhelpers as ib; [getattr(ib, name) for name in ib.__all__]; "
+        f"print(*[name for name in {heavy.split()} if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == []
