@@ -1,4 +1,4 @@
-"""What is to be learned: tasks by name, ``load("mnist", n_train=1000, n_test=500)``, or the reader's.
+"""What is to be learned: tasks by name, such as ``load("mnist")``, or of the reader's own arrays.
 
 A `Task` holds arrays for training and testing; there is one file here for each source of data.
 """

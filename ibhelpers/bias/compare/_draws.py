@@ -14,16 +14,18 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
 from ..._arguments import generator_of, one_of, probability, whole
 from ...networks.checkpoint import task_identity
 from ...tasks import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Question = Callable[[Task], Mapping[str, float]]
 _FORMAT = "ibhelpers draws 1"
@@ -57,6 +59,8 @@ class Draws:
             probability; ``draws``, how many there are. Intervals are Student's: they hold if the
             numbers are roughly normal over draws, and are NaN for a single draw.
         """
+        import pandas as pd
+
         rows = {str(name): _student(column, confidence) for name, column in self.values.items()}
         return pd.DataFrame(rows).T.astype({"draws": int})
 
@@ -80,6 +84,8 @@ class Draws:
         ValueError
             If there is no column of a name.
         """
+        import pandas as pd
+
         names = [str(name) for name in self.values]
         columns = [self.values[one_of(what, name, names)] for what, name in (("a", a), ("b", b))]
         apart = columns[0] - columns[1]
@@ -151,6 +157,8 @@ def draws(
     >>> found.summary().index.tolist(), len(found.values)
     (['bits at 0.03', 'bits at 0.02'], 3)
     """
+    import pandas as pd
+
     if not callable(question):
         raise ValueError(f"question: found {question!r}; give a function of a Task.")
     parts = _parts(tasks, n, seed)

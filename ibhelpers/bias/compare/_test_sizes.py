@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
 
 from ..._arguments import non_negative, whole
@@ -14,6 +14,9 @@ from ...laws import GeneralizedChi2
 from ...spaces import GaussianSpace, Posterior, Spectrum
 from ...tasks import Task
 from ..inductive_bias import inductive_bias
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def test_sizes(
@@ -66,6 +69,8 @@ def test_sizes(
          50 161.765  599.824  0.270            0.324
         100 284.720  959.498  0.297            0.285
     """
+    import pandas as pd
+
     target = non_negative("target_error", target_error)
     if sizes is None:
         sizes = sorted({-(-task.n_test // 2**i) for i in range(6)})
