@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -19,7 +18,7 @@ from ._normal_scores import ScoreQuantile
 from ._saddle import approximate_quantile, find_saddle
 from ._saddlepoint import lugannani_rice
 from ._terms import Terms, exponent_at, times_power_of_two
-from .law import Law
+from .law import Law, moment
 from .rounding import Rounding
 
 # Of the integral itself, which is of order one, and of each number that is added to its exponent.
@@ -117,7 +116,7 @@ class GeneralizedChi2(Law):
         ArithmeticError
             If it is beyond float64.
         """
-        return self._in_losses("mean", float(self._terms.mean_hi[-1]), 1) + self.offset
+        return moment("mean", float(self._terms.mean_hi[-1]), self._terms.exponent) + self.offset
 
     def variance(self) -> float:
         """Var[L] = sum_i 2 w_i² (k_i + 2 δ_i).
@@ -127,28 +126,13 @@ class GeneralizedChi2(Law):
         ArithmeticError
             If it is beyond float64, as squares are of losses below 1e-154 or above 1e154.
         """
-        return self._in_losses("variance", self._variance_in_units(), 2)
+        return moment("variance", self._variance_in_units(), 2 * self._terms.exponent)
 
     def _variance_in_units(self) -> float:
         return float((2 * self._terms.w**2 * (self.df + 2 * self.nc)).sum())
 
     def _standard_deviation(self) -> float:
-        return self._in_losses("standard deviation", math.sqrt(self._variance_in_units()), 1)
-
-    def _in_losses(self, name: str, value: float, power: int) -> float:
-        """A moment of a power of the loss, from its value in units of the terms."""
-        exponent = power * self._terms.exponent
-        try:
-            found = math.ldexp(value, exponent)
-        except OverflowError:
-            found = math.inf
-        if not sys.float_info.min <= found < math.inf:
-            log10 = math.log10(value) + exponent * math.log10(2)
-            raise ArithmeticError(
-                f"{name}: about 1e{log10:.0f}, which float64 does not hold; give the losses in "
-                "another unit (divide weights and offset by it)."
-            )
-        return found
+        return moment("deviation", math.sqrt(self._variance_in_units()), self._terms.exponent)
 
     def sample(self, n: int, *, seed: int) -> np.ndarray:
         """Draw n independent losses, shape (n,).
