@@ -91,7 +91,7 @@ def test_moments_of_from_moments():
 
 def test_the_closest_law_is_closest():
     member = ib.laws.ScaledNoncentralChi2(4.0, 8.0, 0.1)
-    found = ib.laws.ScaledNoncentralChi2.closest_to(member)
+    found = ib.laws.ScaledNoncentralChi2.closest_to(member.general)
     np.testing.assert_allclose([found.df, found.nc, found.scale], [4, 8, 0.1], rtol=1e-3)
 
     law = ib.laws.GeneralizedChi2([1.0, 0.2], [3.0, 8.0], [2.0, 5.0])
