@@ -96,7 +96,7 @@ def test_architectures_that_need_images(task):
         with pytest.raises(ValueError, match=r"needs images, but .* 'synthetic' are of kind"):
             make(architecture).train(vectors, 1, seed=0)
     with pytest.raises(ValueError, match="patch: found 3 for images of 8 x 8"):
-        make(networks.vit(patch=3)).train(task, 1)
+        make(networks.vit(patch=3)).train(task, 1, seed=0)
 
 
 class Wrapped(nn.Module):
@@ -165,7 +165,7 @@ class Unused(nn.Module):
         (lambda: nn.Sequential(nn.Dropout(0.1)), "Dropout 'middle.0' draws random.*weight_decay"),
         (Branch, "Branch 'middle' takes a branch that depends on the data; use torch.where"),
         (Item, r"Item 'middle' reads a number out of a tensor"),
-        (Noise, "Noise 'middle' draws random numbers"),
+        (Noise, "Noise 'middle' gives other outputs .* it draws random numbers"),
         (Counter, "the buffer 'middle.seen' changes as the network computes"),
         (AcrossExamples, "the outputs for an example change with the other examples"),
         (SharedInPlace, "SharedInPlace 'middle' changes a tensor in place"),
@@ -175,12 +175,12 @@ class Unused(nn.Module):
 )
 def test_modules_that_cannot_be_trained_side_by_side(task, middle, message):
     with pytest.raises(ValueError, match=f"architecture: .*({message})"):
-        make(lambda task: Wrapped(task, middle())).train(task, 2)
+        make(lambda task: Wrapped(task, middle())).train(task, 2, seed=0)
 
 
 def test_dropout_that_never_drops_and_normalisation_within_an_example_are_welcome(task):
     for middle in (lambda: nn.Dropout(0.0), lambda: nn.LayerNorm(6)):
-        trained = make(lambda task, middle=middle: Wrapped(task, middle())).train(task, 2)
+        trained = make(lambda task, middle=middle: Wrapped(task, middle())).train(task, 2, seed=0)
         assert np.isfinite(trained.test_loss).all()
 
 
@@ -213,10 +213,9 @@ def test_networks_that_are_all_the_same_are_refused(task):
     with pytest.raises(ValueError, match="all networks are the same"):
         make(seeded, batch_size=None).train(task, 2, seed=0)
     with pytest.raises(ValueError, match="all networks are the same"):
-        networks.guess_and_check(seeded, task, 2, max_train_error_rate=1.0)
-    assert (
-        len(set(make(seeded).train(task, 3, seed=0).test_loss)) == 3
-    )  # the orders of the data differ
+        networks.guess_and_check(seeded, task, 2, max_train_error_rate=1.0, seed=0)
+    losses = make(seeded).train(task, 3, seed=0).test_loss
+    assert len(set(losses)) == 3  # the orders of the data differ
 
 
 @pytest.mark.parametrize("name", ["synthetic", "pendulum"])
@@ -376,7 +375,7 @@ def test_a_checkpoint_is_gone_on_from_and_extended_and_cut(task, tmp_path, monke
         ({"architecture": networks.mlp(width=5, depth=1)}, "architecture"),
         (
             {"architecture": lambda task: Scaled(task)},
-            "architecture|initial outputs of hypothesis 0",
+            "computation is",
         ),
     ],
 )
@@ -463,14 +462,17 @@ def test_a_full_disk_does_not_stop_the_run(task, tmp_path):
 
 def test_a_run_that_is_killed_at_any_moment_ends_with_the_same_numbers(task, tmp_path):
     file, space, sizes = tmp_path / "run.npz", make(epochs=4), [0]
-    options = {"checkpoint": file, "progress": False}
+    options = {"seed": 0, "checkpoint": file, "progress": False}
     fork, rng = multiprocessing.get_context("fork"), np.random.default_rng(0)
+    patience = 0.5  # seconds; longer where a machine under load finishes nothing in them
     while len(sizes) < 12 or sizes[-1] == 0:
         run = fork.Process(target=space.train, args=(task, 10**6), kwargs=options)
         run.start()
-        run.join(0.5 * rng.random())
+        run.join(patience * rng.random())
         run.kill()
         run.join()
+        assert run.exitcode == -signal.SIGKILL  # and not of itself
+        patience *= 1.0 if file.exists() else 1.5
         if file.exists():
             with np.load(file) as found:  # whole at every moment
                 sizes.append(len(found["train_loss"]))
@@ -495,9 +497,9 @@ def test_ctrl_c_returns_what_is_finished(task, tmp_path):
         found = space.train(task, 10, checkpoint=file, seed=0)
     assert (len(found), found.drawn) == (6, 6)
     assert_same(space.train(task, 10, checkpoint=file, seed=0), make().train(task, 10, seed=0))
-    calls.clear()
+    calls[:] = range(64)  # without a checkpoint, none are of the configuration
     with pytest.raises(KeyboardInterrupt), pytest.warns(UserWarning, match="interrupted"):
         space.sample_losses(task, 10, seed=0)  # fewer are no sample of 10
-    calls[:] = range(80)
+    calls[:] = range(64 + 30)
     with pytest.raises(KeyboardInterrupt):  # nothing is finished
         make(schedule=schedule, chunk=10).train(task, 10, seed=0)

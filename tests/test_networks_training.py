@@ -246,7 +246,7 @@ def test_torch_global_stream_is_left_alone(small):
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    ib.NetworkSpace(networks.linear(), epochs=1, batch_size=5).train(small, 3)
+    ib.NetworkSpace(networks.linear(), epochs=1, batch_size=5).train(small, 3, seed=0)
     assert torch.equal(torch.rand(3), expected)
 
 

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +35,8 @@ class Architecture:
     description : str
         The call that made it, such as ``mlp(width=128, depth=2, activation='relu')``.
     build : callable
-        From a Task to a ``torch.nn.Module`` from inputs (b, d) to outputs (b, k).
+        From a Task to a ``torch.nn.Module`` from inputs (b, d) to outputs (b, k). One that is
+        defined in a module, and not inside a function, can be pickled.
     """
 
     description: str
@@ -58,7 +60,11 @@ def linear() -> Architecture:
     >>> ib.networks.linear()(ib.tasks.load("digits"))
     Linear(in_features=64, out_features=10, bias=True)
     """
-    return Architecture("linear()", lambda task: nn.Linear(task.n_inputs, task.n_outputs))
+    return Architecture("linear()", _linear)
+
+
+def _linear(task: Task) -> nn.Module:
+    return nn.Linear(task.n_inputs, task.n_outputs)
 
 
 def mlp(
@@ -100,27 +106,31 @@ def mlp(
     """
     width = whole("width", width, at_least=1)
     depth = whole("depth", depth, at_least=0)
-    Activation = _ACTIVATIONS[one_of("activation", activation, _ACTIVATIONS)]
-    layers = {"standard": nn.Linear, "ntk": _NTKLinear}
-    Layer = layers[one_of("parameterisation", parameterisation, layers)]
+    one_of("activation", activation, _ACTIVATIONS)
+    one_of("parameterisation", parameterisation, _LAYERS)
     one_of("train", train, ("all", "readout"))
-
-    def build(task: Task) -> nn.Module:
-        sizes = [task.n_inputs] + depth * [width]
-        hidden = [
-            module
-            for d_in, d_out in itertools.pairwise(sizes)
-            for module in (Layer(d_in, d_out), Activation())
-        ]
-        body = nn.Sequential(*hidden).requires_grad_(train == "all")
-        return nn.Sequential(*body, Layer(sizes[-1], task.n_outputs))
-
     said = f"mlp(width={width}, depth={depth}, activation={activation!r}"
     if parameterisation != "standard":
         said += f", parameterisation={parameterisation!r}"
     if train != "all":
         said += f", train={train!r}"
-    return Architecture(said + ")", build)
+    return Architecture(
+        said + ")", partial(_mlp, width, depth, activation, parameterisation, train == "all")
+    )
+
+
+def _mlp(
+    width: int, depth: int, activation: str, parameterisation: str, train_all: bool, task: Task
+) -> nn.Module:
+    Layer, Activation = _LAYERS[parameterisation], _ACTIVATIONS[activation]
+    sizes = [task.n_inputs] + depth * [width]
+    hidden = [
+        module
+        for d_in, d_out in itertools.pairwise(sizes)
+        for module in (Layer(d_in, d_out), Activation())
+    ]
+    body = nn.Sequential(*hidden).requires_grad_(train_all)
+    return nn.Sequential(*body, Layer(sizes[-1], task.n_outputs))
 
 
 class _NTKLinear(nn.Linear):
@@ -134,6 +144,9 @@ class _NTKLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x * math.sqrt(2.0 / self.in_features))
+
+
+_LAYERS: dict[str, type[nn.Linear]] = {"standard": nn.Linear, "ntk": _NTKLinear}
 
 
 def cnn(channels: Sequence[int] = (16, 32), activation: str = "relu") -> Architecture:
@@ -161,17 +174,19 @@ def cnn(channels: Sequence[int] = (16, 32), activation: str = "relu") -> Archite
     if not isinstance(channels, Iterable) or not tuple(channels):
         raise ValueError(f"channels: found {channels!r}; give one number for each convolution.")
     channels = tuple(whole("channels", c, at_least=1) for c in channels)
-    Activation = _ACTIVATIONS[one_of("activation", activation, _ACTIVATIONS)]
+    one_of("activation", activation, _ACTIVATIONS)
+    return Architecture(
+        f"cnn(channels={channels}, activation={activation!r})", partial(_cnn, channels, activation)
+    )
 
-    def build(task: Task) -> nn.Module:
-        c, h, w = _image_shape(task, "cnn")
-        layers: list[nn.Module] = [nn.Unflatten(1, (c, h, w))]
-        for c_in, c_out in itertools.pairwise((c, *channels)):
-            layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1), Activation()]
-            h, w = (h + 1) // 2, (w + 1) // 2
-        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * h * w, task.n_outputs))
 
-    return Architecture(f"cnn(channels={channels}, activation={activation!r})", build)
+def _cnn(channels: tuple[int, ...], activation: str, task: Task) -> nn.Module:
+    c, h, w = _image_shape(task, "cnn")
+    layers: list[nn.Module] = [nn.Unflatten(1, (c, h, w))]
+    for c_in, c_out in itertools.pairwise((c, *channels)):
+        layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1), _ACTIVATIONS[activation]()]
+        h, w = (h + 1) // 2, (w + 1) // 2
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * h * w, task.n_outputs))
 
 
 def resnet(channels: int = 16, blocks: int = 2) -> Architecture:
@@ -195,19 +210,22 @@ def resnet(channels: int = 16, blocks: int = 2) -> Architecture:
     channels = whole("channels", channels, at_least=1)
     blocks = whole("blocks", blocks, at_least=1)
 
-    def build(task: Task) -> nn.Module:
-        shape = _image_shape(task, "resnet")
-        return nn.Sequential(
-            nn.Unflatten(1, shape),
-            nn.Conv2d(shape[0], channels, 3, stride=2, padding=1),
-            *(_ResidualBlock(channels) for _ in range(blocks)),
-            nn.GroupNorm(1, channels),
-            nn.ReLU(),
-            _MeanOver((2, 3)),
-            nn.Linear(channels, task.n_outputs),
-        )
+    return Architecture(
+        f"resnet(channels={channels}, blocks={blocks})", partial(_resnet, channels, blocks)
+    )
 
-    return Architecture(f"resnet(channels={channels}, blocks={blocks})", build)
+
+def _resnet(channels: int, blocks: int, task: Task) -> nn.Module:
+    shape = _image_shape(task, "resnet")
+    return nn.Sequential(
+        nn.Unflatten(1, shape),
+        nn.Conv2d(shape[0], channels, 3, stride=2, padding=1),
+        *(_ResidualBlock(channels) for _ in range(blocks)),
+        nn.GroupNorm(1, channels),
+        nn.ReLU(),
+        _MeanOver((2, 3)),
+        nn.Linear(channels, task.n_outputs),
+    )
 
 
 class _ResidualBlock(nn.Module):
@@ -267,24 +285,28 @@ def vit(patch: int = 7, dim: int = 32, depth: int = 2, heads: int = 2) -> Archit
     if dim % heads:
         raise ValueError(f"heads: found {heads} for dim={dim}; give a number that divides dim.")
 
-    def build(task: Task) -> nn.Module:
-        c, h, w = _image_shape(task, "vit")
-        if h % patch or w % patch:
-            raise ValueError(
-                f"patch: found {patch} for images of {h} x {w}; give a number that divides both."
-            )
-        return nn.Sequential(
-            nn.Unflatten(1, (c, h, w)),
-            _Patches(patch),
-            nn.Linear(c * patch**2, dim),
-            _Positions(h * w // patch**2, dim),
-            *(_EncoderLayer(dim, heads) for _ in range(depth)),
-            nn.LayerNorm(dim),
-            _MeanOver((1,)),
-            nn.Linear(dim, task.n_outputs),
-        )
+    return Architecture(
+        f"vit(patch={patch}, dim={dim}, depth={depth}, heads={heads})",
+        partial(_vit, patch, dim, depth, heads),
+    )
 
-    return Architecture(f"vit(patch={patch}, dim={dim}, depth={depth}, heads={heads})", build)
+
+def _vit(patch: int, dim: int, depth: int, heads: int, task: Task) -> nn.Module:
+    c, h, w = _image_shape(task, "vit")
+    if h % patch or w % patch:
+        raise ValueError(
+            f"patch: found {patch} for images of {h} x {w}; give a number that divides both."
+        )
+    return nn.Sequential(
+        nn.Unflatten(1, (c, h, w)),
+        _Patches(patch),
+        nn.Linear(c * patch**2, dim),
+        _Positions(h * w // patch**2, dim),
+        *(_EncoderLayer(dim, heads) for _ in range(depth)),
+        nn.LayerNorm(dim),
+        _MeanOver((1,)),
+        nn.Linear(dim, task.n_outputs),
+    )
 
 
 class _Patches(nn.Module):

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import hashlib
 import json
 import os
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+import torch
+from torch import nn
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open cannot be removed
+    fcntl = None  # type: ignore[assignment]
 
 from .._warnings import warn
 from ..tasks import Task
@@ -23,7 +34,8 @@ Identity = dict[str, str | list[float]]
 class Checkpoint:
     """One npz file that at every moment is a whole checkpoint, or is not there.
 
-    It holds arrays and text only, and is never read as pickle.
+    It holds arrays and text only, and is never read as pickle. Every process writes to a file of
+    its own beside it, which then takes its name; of two runs the last to finish a chunk stays.
 
     Parameters
     ----------
@@ -40,13 +52,14 @@ class Checkpoint:
 
     def __init__(self, path: str | os.PathLike[str], identity: Identity) -> None:
         self.path, self.identity = Path(path), identity
-        if not self.path.parent.is_dir() or self.path.is_dir():
+        self._file = Path(os.path.realpath(self.path))  # a link stays a link
+        if not self._file.parent.is_dir() or self._file.is_dir():
             raise ValueError(
                 f"checkpoint: found {str(path)!r}, which cannot be written as a file; give a file "
                 "name in a folder that exists."
             )
-        self._scratch = self.path.with_name(self.path.name + ".tmp")
         self._works = True
+        self._remove_abandoned()
 
     def load(self) -> tuple[Columns, float]:
         """Finished hypotheses and the seconds they took; nothing and 0 if there is no file.
@@ -82,7 +95,7 @@ class Checkpoint:
             If the file cannot be written, as when the disk is full.
         """
         try:
-            with open(self._scratch, "wb") as file:
+            with self._replacing() as file:
                 arrays: dict[str, Any] = dict(columns)
                 np.savez(
                     file,
@@ -91,17 +104,50 @@ class Checkpoint:
                     seconds=np.array(seconds),
                     **arrays,
                 )
-                file.flush()
-                os.fsync(file.fileno())  # the contents are on the disk before the name is
-            os.replace(self._scratch, self.path)
         except OSError as error:
-            self._scratch.unlink(missing_ok=True)
             if self._works:
                 warn(
                     f"checkpoint: {str(self.path)!r} could not be written ({error}); the run goes "
                     "on in memory and tries again after each chunk. Free some space."
                 )
             self._works = False
+
+    @contextlib.contextmanager
+    def _replacing(self) -> Iterator[BinaryIO]:
+        """A new file, which takes the name of the checkpoint once it is whole."""
+        scratch, file = self._new_scratch()
+        try:
+            with file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())  # the contents are on the disk before the name is
+            os.replace(scratch, self._file)
+        except BaseException:
+            scratch.unlink(missing_ok=True)
+            raise
+
+    def _new_scratch(self) -> tuple[Path, BinaryIO]:
+        """A file of this process alone, locked as long as it is open."""
+        while True:
+            scratch = self._file.with_name(f"{self._file.name}.{secrets.token_hex(8)}.tmp")
+            file = open(scratch, "xb")
+            if fcntl is not None:
+                with contextlib.suppress(OSError):  # some file systems know no locks
+                    fcntl.flock(file, fcntl.LOCK_EX)
+            if scratch.exists():  # another process may have found it before it was locked
+                return scratch, file
+            file.close()
+
+    def _remove_abandoned(self) -> None:
+        """Remove what runs that were killed as they wrote have left: files that nobody holds."""
+        for scratch in self._file.parent.glob(f"{glob.escape(self._file.name)}.*.tmp"):
+            with contextlib.suppress(OSError):
+                if fcntl is None:
+                    scratch.unlink()
+                else:
+                    with open(scratch, "rb") as file:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        scratch.unlink()
 
     def _refuse_another(self, theirs: Identity) -> None:
         differences = [
@@ -125,6 +171,28 @@ def task_identity(task: Task) -> Identity:
         identity[f"task.{name}"] = "None" if array is None else _checksum(array)
     identity["task.input_shape"] = repr(task.input_shape)
     return identity
+
+
+def fingerprint(network: nn.Module, X: torch.Tensor) -> list[float]:
+    """Outputs of a network, once its weights were moved: equal to rounding if it is the same.
+
+    Two architectures may print the same and compute differently; and where the last layer starts
+    at zero, nothing of that is seen in the outputs before it is moved.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Hypothesis 0; its trained parameters are changed.
+    X : Tensor, shape (b, d)
+        Some inputs.
+    """
+    rng = np.random.default_rng(0)
+    with torch.no_grad():
+        before = network(X)
+        for parameter in network.parameters():
+            if parameter.requires_grad:
+                parameter += torch.as_tensor(rng.normal(0.0, 0.3, tuple(parameter.shape)))
+        return torch.cat([before, network(X)]).flatten().tolist()
 
 
 def _checksum(array: np.ndarray) -> str:

@@ -103,7 +103,7 @@ class TrainedEnsemble:
         if ok.any():
             for part in ("train", "test"):
                 lines.append(f"  {part:5} loss {_spread(getattr(self, f'{part}_loss')[ok])}")
-                if (error := getattr(self, f"{part}_error")) is not None:
+                if (error := getattr(self, f"{part}_error_rate")) is not None:
                     lines[-1] += f", error rate {_spread(error[ok])}"
         if not ok.all():
             lines.append(f"  {(~ok).sum()} diverged, and are not in these figures")

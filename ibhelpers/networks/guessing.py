@@ -19,6 +19,7 @@ from .ensemble import TrainedEnsemble
 from .randomness import weights_of
 from .stack import Stack
 from .training import examples, judge
+from .verification import verified
 
 _BLOCK = 512  # guesses judged at once
 
@@ -107,9 +108,15 @@ def guess_and_check(
     with tqdm(total=n, unit="network", desc="guessing", disable=not progress, delay=2) as bar:
         while kept < n and drawn < max_guesses:
             numbers = np.arange(drawn, min(drawn + _BLOCK, max_guesses))
-            stack = Stack(
-                (build(j) for j in numbers.tolist()), len(numbers), learn.X.device, learn.X.dtype
+            guesses = verified(
+                (build(j) for j in numbers.tolist()),
+                drawn,
+                learn,
+                None,
+                learn.X.device,
+                every=drawn == 0,
             )
+            stack = Stack(guesses, len(numbers), learn.X.device, learn.X.dtype)
             part = (
                 {"index": numbers} | _losses(stack, learn, "train") | _losses(stack, test, "test")
             )
@@ -152,7 +159,7 @@ def _losses(stack: Stack, data, part: str) -> dict[str, np.ndarray]:
     judged = judge(stack, data, "mse", rows=_BLOCK, outputs=False)
     losses = {f"{part}_loss": judged.loss.numpy()}
     if judged.error is not None:
-        losses[f"{part}_error"] = judged.error.numpy()
+        losses[f"{part}_error_rate"] = judged.error.numpy()
     return losses
 
 

@@ -40,8 +40,11 @@ def make_optimizer(
     lr: float,
     weight_decay: float,
     options: Mapping[str, Any],
+    plain: bool = False,
 ) -> torch.optim.Optimizer:
     """Return the named optimizer of torch.optim for stacked parameters.
+
+    A plain one steps parameter after parameter in torch's reference code, without fused kernels.
 
     Raises
     ------
@@ -57,6 +60,8 @@ def make_optimizer(
     # One pass over the memory instead of several, and memory is what an optimizer waits for.
     if kind is not torch.optim.RMSprop:
         settings.setdefault("fused", True)
+    if plain:
+        settings |= {"foreach": False} | ({"fused": False} if "fused" in settings else {})
     try:
         return kind(list(parameters), **settings)
     except (TypeError, ValueError, RuntimeError) as error:

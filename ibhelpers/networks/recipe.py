@@ -54,14 +54,17 @@ class Recipe:
             object.__setattr__(self, name, value)
         self.new_optimizer([torch.zeros(1, requires_grad=True)])  # raises for bad options
 
-    def new_optimizer(self, parameters: list[Tensor]) -> torch.optim.Optimizer:
-        """Return the optimizer for stacked parameters."""
+    def new_optimizer(
+        self, parameters: list[Tensor], *, plain: bool = False
+    ) -> torch.optim.Optimizer:
+        """Return the optimizer for stacked parameters; a plain one steps one after another."""
         return make_optimizer(
             self.optimizer,
             parameters,
             lr=self.lr,
             weight_decay=self.weight_decay,
             options=self.optimizer_options,
+            plain=plain,
         )
 
     def lr_at(self, progress: float) -> float:

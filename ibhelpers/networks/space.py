@@ -20,7 +20,7 @@ from .._fork import refuse_orphans
 from .._warnings import warn
 from ..spaces.gaussian import Loss, loss_function
 from ..tasks import Task
-from .checkpoint import Checkpoint, Identity, task_identity
+from .checkpoint import Checkpoint, Identity, fingerprint, task_identity
 from .diagnosis import as_module, check_architecture
 from .ensemble import TrainedEnsemble
 from .memory import Chunk, choose_chunk, is_out_of_memory
@@ -30,6 +30,7 @@ from .recipe import Recipe
 from .stack import Build, Stack
 from .threads import Tick, in_order
 from .training import Columns, Examples, examples, train
+from .verification import verified
 
 _DTYPES = (torch.float32, torch.float64)
 
@@ -45,7 +46,6 @@ class _Run:
     chunk: Chunk
     curves: bool
     outputs: bool
-    identity: Identity
 
 
 class NetworkSpace:
@@ -219,11 +219,11 @@ class NetworkSpace:
         refuse_orphans()
         n, seed = whole("n", n, at_least=1), seed_of(seed)
         run = self._prepare(task, seed, curves=curves, outputs=outputs, n=n)
-        file = None if checkpoint is None else Checkpoint(checkpoint, run.identity)
+        file = None if checkpoint is None else Checkpoint(checkpoint, self._identity(task, run))
         done, before = file.load() if file else ({}, 0.0)
         started = time.perf_counter()
-        bar = _progress_bar(n, self.recipe.epochs, shown=progress)
-        bar.update(min(n, _count(done)) * self.recipe.epochs)
+        bar = _Bar(n, self.recipe.epochs, shown=progress)
+        bar.set(min(n, _count(done)) * self.recipe.epochs)
         try:
             with closing(self._parts(run, range(_count(done), n), bar)) as parts:
                 for part in parts:
@@ -300,29 +300,33 @@ class NetworkSpace:
 
         data = examples(task, "train", torch.device("cpu"), self.dtype)
         first = check_architecture(build, task, data, self.recipe)
-        identity: Identity = {
+        chunk = choose_chunk(first, data, self.recipe, self.chunk, self.device, n)
+        learn = data.to(self.device)
+        test = examples(task, "test", self.device, self.dtype)
+        return _Run(learn, test, seed, build, chunk, curves, outputs)
+
+    def _identity(self, task: Task, run: _Run) -> Identity:
+        """Everything that hypotheses depend on, which takes a look at all numbers of the task."""
+        first = run.build(0)
+        return {
             "architecture": repr(first),
-            "seed": str(seed),
+            "seed": str(run.seed),
             "dtype": str(self.dtype),
-            "curves": str(curves),
-            "outputs": str(outputs),
+            "curves": str(run.curves),
+            "outputs": str(run.outputs),
             **self.recipe.describe(),
             **task_identity(task),
-            # Two architectures may print the same and compute differently.
-            "initial outputs of hypothesis 0": first(data.X[:1]).flatten().tolist(),
+            "computation": fingerprint(first, run.learn.X[:3].cpu()),
         }
-        chunk = choose_chunk(first, data, self.recipe, self.chunk, self.device, n)
-        learn, test = (examples(task, part, self.device, self.dtype) for part in ("train", "test"))
-        return _Run(learn, test, seed, build, chunk, curves, outputs, identity)
 
-    def _parts(self, run: _Run, numbers: range, bar: tqdm) -> Generator[Columns, None, None]:
+    def _parts(self, run: _Run, numbers: range, bar: _Bar) -> Generator[Columns, None, None]:
         """Yield finished chunks of hypotheses; when memory runs out, halve the chunk and go on."""
         work, size, at_once = partial(self._train, run), run.chunk.size, run.chunk.at_once
         while numbers:
-            shown = bar.n
+            shown = bar.epochs_done
             parts = self._stacks(run, numbers, size)
             try:
-                with closing(in_order(work, parts, at_once, bar.update)) as finished:
+                with closing(in_order(work, parts, at_once, bar.advance)) as finished:
                     for part in finished:
                         yield part
                         numbers = numbers[_count(part) :]
@@ -332,14 +336,21 @@ class NetworkSpace:
                 if not is_out_of_memory(error):
                     raise
             # Only here, where the error is gone, are the tensors that it held.
-            bar.update(shown - bar.n)
+            bar.set(shown)
             size, at_once = _halved(len(numbers[:size]), at_once)
 
     def _stacks(self, run: _Run, numbers: range, size: int) -> Iterator[tuple[range, Stack]]:
         """Build chunk after chunk, when there is a thread for it."""
         for start in range(0, len(numbers), size):
             part = numbers[start : start + size]
-            networks = (run.build(i) for i in part)
+            networks = verified(
+                (run.build(i) for i in part),
+                part.start,
+                run.learn,
+                self.recipe,
+                self.device,
+                every=start == 0,
+            )
             yield part, Stack(networks, len(part), self.device, self.dtype)
 
     def _train(self, run: _Run, part: tuple[range, Stack], tick: Tick) -> Columns:
@@ -377,18 +388,35 @@ def _halved(size: int, at_once: int) -> tuple[int, int]:
     return size, at_once
 
 
-def _progress_bar(n: int, epochs: int, *, shown: bool) -> tqdm:
-    """A bar that counts networks, and moves with every epoch of each."""
-    return tqdm(
-        total=n * epochs,
-        unit="network",
-        unit_scale=1.0 / epochs,
-        disable=not shown,
-        delay=2,
-        desc="training",
-        bar_format="{desc} {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} "
-        "[{elapsed}<{remaining}, {rate_fmt}]",
-    )
+class _Bar:
+    """A progress bar that counts networks, and moves with every epoch of each."""
+
+    def __init__(self, networks: int, epochs: int, *, shown: bool) -> None:
+        self.epochs, self.epochs_done = epochs, 0
+        # Counted in networks, not scaled to them: the bar of a notebook would scale its length and
+        # not what is done of it.
+        self.bar = tqdm(
+            total=networks,
+            unit="network",
+            disable=not shown,
+            delay=2,
+            desc="training",
+            bar_format="{desc} {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} "
+            "[{elapsed}<{remaining}, {rate_fmt}]",
+        )
+
+    def advance(self, epochs: int) -> None:
+        """Say how many epochs of one network have been finished since."""
+        self.set(self.epochs_done + epochs)
+
+    def set(self, epochs: int) -> None:
+        """Say how many epochs of one network have been finished in all."""
+        self.epochs_done = epochs
+        self.bar.update(epochs / self.epochs - self.bar.n)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        self.bar.close()
 
 
 def _count(columns: Columns) -> int:

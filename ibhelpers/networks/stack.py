@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 _ELEMENTWISE = (nn.ReLU, nn.Tanh, nn.GELU, nn.SiLU, nn.Sigmoid, nn.ELU, nn.LeakyReLU, nn.Identity)
+_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 
 
 class Stack:
@@ -27,30 +28,42 @@ class Stack:
         S, how many there are.
     device, dtype
         Where and in which precision the copies are held.
+    skeleton : torch.nn.Module, optional
+        Whose code runs; a copy of the first network where it is not given.
 
     Attributes
     ----------
     leaves : list of Tensor
         What an optimizer trains.
+
+    Raises
+    ------
+    ValueError
+        If the networks have other parameters and buffers than the first; the message names one.
     """
 
     def __init__(
-        self, modules: Iterator[nn.Module], count: int, device: torch.device, dtype: torch.dtype
+        self,
+        modules: Iterator[nn.Module],
+        count: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        skeleton: nn.Module | None = None,
     ) -> None:
         first = next(modules)
         # Only its code runs, with parameters that functional_call lends it; a copy, because stacks
         # in other threads may have been made of the same parts.
-        self.skeleton = copy.deepcopy(first)
+        self.skeleton = copied(first) if skeleton is None else skeleton
         # The product x Wᵀ of nn.Linear has the gradient (xᵀ g)ᵀ. Held as Wᵀ, weights and gradients
         # have the same order in memory, and no gradient is ever transposed by copying, which
         # costs more than the product itself.
         self._transposed = {
             f"{name}.weight" if name else "weight"
             for name, module in first.named_modules()
-            if isinstance(module, nn.Linear)
+            if isinstance(module, nn.Linear) and module.weight.dim() == 2
         }
         self._held: dict[str, Tensor] = {}
-        for name, value in _state(first):
+        for name, value in state_of(first):
             shape = value.mT.shape if name in self._transposed else value.shape
             kind = dtype if value.is_floating_point() else value.dtype
             self._held[name] = torch.empty((count, *shape), dtype=kind, device=device)
@@ -73,7 +86,14 @@ class Stack:
             return self._layer_by_layer(X)
         own = 0 if X.dim() == 3 else None
         run = vmap(self._one, in_dims=(0, own), randomness="error")
-        return run(self.parameters(), X)
+        outputs = run(self.parameters(), X)
+        if outputs.dim() != 3 or outputs.shape[:2] != (len(self), X.shape[-2]):
+            raise ValueError(  # which targets of another shape would be spread over
+                f"architecture: for {X.shape[-2]} examples a network returned "
+                f"{tuple(outputs.shape[1:])}; let it return one row an example for every number of "
+                "examples (squeeze() without a dimension loses the axis of a single one)."
+            )
+        return outputs
 
     def parameters(self) -> dict[str, Tensor]:
         """Parameters and buffers by name, each with a leading axis of networks."""
@@ -104,23 +124,74 @@ class Stack:
         return functional_call(self.skeleton, parameters, (X,))
 
     def _put(self, s: int, module: nn.Module) -> None:
-        for name, value in _state(module):
-            self._held[name][s] = value.detach().mT if name in self._transposed else value.detach()
+        put = 0
+        for name, value in state_of(module):
+            value, held = value.detach(), self._held.get(name)
+            value = value.mT if name in self._transposed else value
+            if held is None or held.shape[1:] != value.shape:
+                raise _other(name, value, held)
+            held[s], put = value, put + 1
+        if put < len(self._held):
+            raise _other(next(iter(self._held.keys() - dict(state_of(module)).keys())), None, None)
+
+
+def _other(name: str, value: Tensor | None, held: Tensor | None) -> ValueError:
+    """Say what a network has and the first has not, or the other way round."""
+    found = [
+        "there is none" if tensor is None else f"it has shape {tuple(tensor.shape[axis:])}"
+        for tensor, axis in ((held, 1), (value, 0))
+    ]
+    return ValueError(
+        f"architecture: the parameters {name!r} of two networks cannot be stacked: in one "
+        f"{found[0]}, in the other {found[1]}. Give all networks of a task the same parameters."
+    )
+
+
+def copied(module: nn.Module) -> nn.Module:
+    """A deep copy, which shares no tensor, even of a module that keeps what it has computed.
+
+    Raises
+    ------
+    ValueError
+        If the module holds something that cannot be copied.
+    """
+    computed = {  # such as the weight that torch.nn.utils.weight_norm computes before each call
+        id(value): value.detach().clone()
+        for part in module.modules()
+        for value in vars(part).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    }
+    try:
+        return copy.deepcopy(module, computed)
+    except Exception as error:  # of whatever the module holds
+        raise ValueError(
+            f"architecture: {type(module).__name__} cannot be copied ({type(error).__name__}: "
+            f"{error}); let it hold parameters, buffers and plain attributes."
+        ) from error
 
 
 def _layers(module: nn.Module, held: dict[str, Tensor]) -> list[tuple[str, nn.Module]]:
-    """The layers of a network that is a sequence of products and functions of single numbers."""
+    """The layers of a network that is a sequence of products and functions of single numbers.
+
+    None where anything else has a say: a hook, a forward of one layer's own, a parameter that is
+    held under the name of another layer.
+    """
     children = module._modules.items() if type(module) is nn.Sequential else [("", module)]
     layers = [(f"{name}." if name else "", layer) for name, layer in children]
     plain = all(
-        type(layer) in _ELEMENTWISE or (type(layer) is nn.Linear and f"{name}weight" in held)
+        type(layer) in (*_ELEMENTWISE, nn.Linear)
+        and all(f"{name}{own}" in held for own, _ in layer.named_parameters())
         for name, layer in layers
     )
-    hooked = any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
-    return layers if plain and not hooked else []
+    changed = any(
+        "forward" in vars(part) or any(getattr(part, kind) for kind in _HOOKS)
+        for part in module.modules()
+    )
+    return layers if plain and not changed else []
 
 
-def _state(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def state_of(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Parameters and buffers by name, each once."""
     yield from module.named_parameters()
     yield from module.named_buffers()
 

@@ -25,6 +25,10 @@ class Examples(NamedTuple):
     y: Tensor
     labels: Tensor | None
 
+    def to(self, device: torch.device) -> Examples:
+        """The same on another device, and not copied where they are there."""
+        return Examples(*(None if t is None else t.to(device) for t in self))
+
 
 def examples(task: Task, part: str, device: torch.device, dtype: torch.dtype) -> Examples:
     """Return the "train" or "test" part of a task as tensors."""
@@ -142,21 +146,27 @@ def train_epoch(
     if not whole_set:
         order = torch.from_numpy(np.stack([rng.permutation(n) for rng in orders]))
         order = order.to(data.X.device)
-    for step, start in enumerate(starts):
+    for number, start in enumerate(starts):
         tick(0)
         if whole_set:
             X, y = data.X, data.y
         else:
             chosen = order[:, start : start + batch]
             X, y = (_rows(tensor, chosen) for tensor in (data.X, data.y))
-        losses = LOSSES[recipe.loss](stack(X), y).mean(1)
-        gradients = torch.autograd.grad(losses.sum(), stack.leaves)
-        for leaf, gradient in zip(stack.leaves, gradients, strict=True):
-            leaf.grad = gradient
-        rate = recipe.lr_at((epoch + step / len(starts)) / recipe.epochs)
+        rate = recipe.lr_at((epoch + number / len(starts)) / recipe.epochs)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        optimizer.step()
+        step(stack, optimizer, X, y, recipe.loss)
+
+
+def step(stack: Stack, optimizer: torch.optim.Optimizer, X: Tensor, y: Tensor, loss: str) -> None:
+    """Move every network one step against the gradient of its loss."""
+    losses = LOSSES[loss](stack(X), y).mean(1)
+    gradients = torch.autograd.grad(losses.sum(), stack.leaves)
+    for leaf, gradient in zip(stack.leaves, gradients, strict=True):
+        # Fused optimizers run through the memory of both: the order must be the parameter's.
+        leaf.grad = gradient.contiguous()
+    optimizer.step()
 
 
 def _rows(tensor: Float[Tensor, "n d"], chosen: Tensor) -> Float[Tensor, "s b d"]:
