@@ -4,10 +4,10 @@ Task  ->  hypothesis space  ->  Law of the test loss  ->  InductiveBias
 """
 
 from . import bounds, kernels, laws, networks, plots, tasks
-from .bias import compare, paper
+from .bias import compare, losses, paper
 from .bias.estimates import estimate_bias
 from .bias.inductive_bias import InductiveBias, inductive_bias
-from .bias.splitting import rare_event_bias
+from .bias.rare_event import error_within_bits, rare_event_bias
 from .exercises import check
 from .networks import NetworkSpace
 from .spaces import GaussianSpace, InfiniteNetworkSpace
@@ -24,10 +24,12 @@ __all__ = [
     "bounds",
     "check",
     "compare",
+    "error_within_bits",
     "estimate_bias",
     "inductive_bias",
     "kernels",
     "laws",
+    "losses",
     "networks",
     "paper",
     "plots",

@@ -129,11 +129,12 @@ def test_laws(task):
     assert_same(lambda device: ib.paper.error_decomposition(law(device), losses, 0.03).total)
 
 
+@pytest.mark.parametrize("method", ["splitting", "bridge"])
 @pytest.mark.parametrize(("loss", "target"), [("mse", 0.06), ("zero_one", 0.2)])
-def test_splitting(task, loss, target):
+def test_rare_events(task, loss, target, method):
     def bits(device):
         space = ib.GaussianSpace(ib.kernels.RBF(2.0), device=device)
-        options = {"particles": 60, "moves": 2, "seed": 0, "progress": False}
+        options = {"method": method, "particles": 60, "seed": 0, "progress": False}
         return ib.rare_event_bias(space, task, loss=loss, target_error=target, **options).bits
 
     assert_same(bits)

@@ -25,7 +25,15 @@ def run():
     task = ib.tasks.load("digits", n_train=30, n_test=5, seed=0)
     space = ib.GaussianSpace(ib.kernels.RBF(lengthscale=2.0))
     return ib.rare_event_bias(
-        space, task, loss="mse", target_error=0.05, particles=50, moves=2, progress=False, seed=0
+        space,
+        task,
+        loss="mse",
+        target_error=0.05,
+        particles=50,
+        moves=2,
+        method="splitting",
+        progress=False,
+        seed=0,
     )
 
 

@@ -111,7 +111,14 @@ SMALL_SPACE = ib.GaussianSpace(ib.kernels.RBF(lengthscale=2.0))
 
 def split(space, task, target, *, loss="mse", seed=0, **settings):
     return ib.rare_event_bias(
-        space, task, loss=loss, target_error=target, seed=seed, progress=False, **settings
+        space,
+        task,
+        loss=loss,
+        target_error=target,
+        method="splitting",
+        seed=seed,
+        progress=False,
+        **settings,
     )
 
 
@@ -126,8 +133,17 @@ def test_splitting_agrees_with_the_exact_law(digits50, target, nats, particles):
     ]
     found = np.array([run.nats for run in runs])
     assert abs(found.mean() - nats) < 3 * found.std(ddof=1) / math.sqrt(20)
-    covered = sum(low <= nats / math.log(2) <= high for low, high in (r.interval for r in runs))
-    assert covered >= 20 * (0.95 - 3 * math.sqrt(0.95 * 0.05 / 20))
+    trusted = [run.interval for run in runs if run.interval is not None]
+    covered = sum(low <= nats / math.log(2) <= high for low, high in trusted)
+    assert covered >= len(trusted) * 0.95 - 3 * math.sqrt(len(trusted) * 0.95 * 0.05)
+
+
+def test_few_ancestors_are_told(digits50):
+    """20 particles overstate these 107 bits by far, again and again, with narrow intervals."""
+    bias = split(SPACE, digits50, 0.3, particles=20)
+    assert bias.trace.ancestors[-1] < 10 and bias.interval is None
+    assert "of the first 20 particles have descendants" in bias.doubt
+    assert repr(bias).startswith("about ") and "not reliable" in repr(bias)
 
 
 def test_exact_values_of_the_task(digits50):
@@ -178,8 +194,7 @@ def test_a_target_above_the_mean_costs_nothing(small):
 def test_dtype_and_batch_do_not_change_the_answer(small, dtype, batch):
     exact = ib.inductive_bias(SMALL_SPACE.loss_law(small), 0.3).bits
     bias = split(SMALL_SPACE, small, 0.3, particles=300, dtype=dtype, batch=batch)
-    low, high = bias.interval
-    assert abs(bias.bits - exact) < 1.6 * (high - low) / 2  # about 3 standard errors
+    assert abs(bias.nats - exact * math.log(2)) < 3 * math.sqrt(bias.trace.variance)
 
 
 def test_batches_bound_what_a_callable_sees(small):
@@ -280,15 +295,18 @@ def nan_for_the_fourth(outputs, task):
         ({"target_error": math.nan}, "target_error: found nan"),
         ({"dtype": torch.int64}, "dtype: found torch.int64"),
         ({"loss": "hinge"}, "loss: found 'hinge'"),
+        ({"method": "bridges"}, "Did you mean 'bridge'?"),
+        ({"target_error": [0.1, -0.1]}, "target_error: found -0.1"),
+        ({"target_error": []}, "target_error: found none"),
         ({"loss": lambda o, task: o}, "loss: the callable returned shape (20, 8, 2)"),
         ({"loss": nan_for_the_fourth}, "NaN for hypothesis 3"),
         ({"loss": nan_for_the_fourth, "batch": 10}, "particles 0 to 9"),
     ],
 )
 def test_bad_arguments_are_refused(small, arguments, says):
-    settings = {"loss": "mse", "target_error": 0.3, "particles": 20, "progress": False}
+    settings = {"loss": "mse", "target_error": 0.3, "particles": 20, "method": "splitting"}
     with pytest.raises(ValueError) as error:
-        ib.rare_event_bias(SMALL_SPACE, small, **(settings | arguments))
+        ib.rare_event_bias(SMALL_SPACE, small, seed=0, progress=False, **(settings | arguments))
     assert says in str(error.value)
 
 

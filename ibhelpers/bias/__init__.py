@@ -5,23 +5,26 @@ event (`rare_event_bias`); `compare` sets spaces side by side, and `paper` holds
 code of the paper does.
 """
 
-from . import compare, paper
+from . import compare, losses, paper
 from .estimates import estimate_bias
 from .evidence import Divergences, EvidenceBound, divergences, evidence_bound
 from .inductive_bias import InductiveBias, inductive_bias
-from .splitting import rare_event_bias
-from .trace import Trace
+from .rare_event import error_within_bits, rare_event_bias
+from .trace import BridgeTrace, Trace
 
 __all__ = [
+    "BridgeTrace",
     "Divergences",
     "EvidenceBound",
     "InductiveBias",
     "Trace",
     "compare",
     "divergences",
+    "error_within_bits",
     "estimate_bias",
     "evidence_bound",
     "inductive_bias",
+    "losses",
     "paper",
     "rare_event_bias",
 ]

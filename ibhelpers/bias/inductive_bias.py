@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .._arguments import ArrayLike, Values, as_array, as_float64
 from ..laws.law import Law
-from .trace import Trace
+from .trace import BridgeTrace, Trace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,8 +44,11 @@ class InductiveBias:
         of them. Where none is left, ``bits`` is a lower limit that rounding cannot touch.
     at_least : bool or ndarray
         Whether ``bits`` is a lower limit: as many are needed, and nothing says how many more.
-    trace : Trace or None
-        How `splitting` came to the answer.
+    trace : Trace or BridgeTrace or None
+        How `rare_event_bias` came to the answer.
+    doubt : str or ndarray of str
+        Why the answer is not to be trusted, though it is the best there is; empty where nothing
+        speaks against it. No interval goes with a doubt.
     """
 
     bits: Values
@@ -54,18 +57,19 @@ class InductiveBias:
     interval: tuple[Values, Values] | None = None
     digits: Values | None = None
     at_least: Values = False
-    trace: Trace | None = None
+    trace: Trace | BridgeTrace | None = None
+    doubt: str | np.ndarray = ""
 
     @property
     def nats(self) -> Values:
         """The bias in natural units, bits · log 2."""
         return self.bits * math.log(2)
 
-    def to_dict(self) -> dict[str, Values]:
+    def to_dict(self) -> dict[str, Any]:
         """The numbers by their names: a row of a table, or columns where there are many targets.
 
         ``target_error``, ``bits``, ``lower`` and ``upper`` (of the interval, NaN without one),
-        ``digits`` (NaN where nothing is known) and ``at_least``.
+        ``digits`` (NaN where nothing is known), ``at_least`` and ``doubt``.
         """
         nothing = self.bits * math.nan
         lower, upper = (nothing, nothing) if self.interval is None else self.interval
@@ -76,6 +80,7 @@ class InductiveBias:
             "upper": upper,
             "digits": nothing if self.digits is None else self.digits,
             "at_least": self.at_least,
+            "doubt": self.doubt,
         }
 
     def to_frame(self) -> pd.DataFrame:
@@ -134,6 +139,8 @@ class InductiveBias:
             if digits < _FIRST_DIGIT:
                 return f"at least {_rounded_down(bits)} {at} (rounding hides how many more)"
             return f"at least {bits:.1f} {at}"
+        if doubt := np.broadcast_to(self.doubt, np.shape(self.bits))[i]:
+            return f"about {bits:.1f} {at} (not reliable: {doubt})"
         if self.interval is not None:
             low, high = (np.asarray(end)[i] for end in self.interval)
             return f"{bits:.1f} {at} (between {low:.1f} and {high:.1f})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..bias.inductive_bias import InductiveBias
-from ..bias.splitting import ACCEPTANCE
+from ..bias.trace import ACCEPTANCE, Trace
 from .style import COLOURS, describe
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def show_splitting(bias: InductiveBias) -> Figure:
     import matplotlib.pyplot as plt
 
     trace = bias.trace
-    if trace is None or len(trace.nats) == 0:
+    if not isinstance(trace, Trace) or len(trace.nats) == 0:
         raise ValueError(
             f"bias: found {bias!r}, which has no levels to draw; give a result of splitting."
         )

@@ -17,80 +17,42 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .._arguments import number, positive, torch_generator_of, whole
+from .._arguments import torch_generator_of, whole
 from ..laws.empirical import certified_bits
 from ..spaces.gaussian import GaussianSpace, Loss, loss_function
 from ..tasks import Task
 from .inductive_bias import InductiveBias
-from .trace import Trace
+from .trace import ACCEPTANCE, Trace
 
-ACCEPTANCE = 0.3  # of the moves, which the step is adapted to
 _SMALLEST_STEP = 1e-6  # a population that cannot even move so far is stuck
 _FEWEST_FAMILIES = 4.0  # below this effective number, relatives are counted anew
+_FEWEST_ANCESTORS = 20  # whose families show how runs scatter
 _PACE = 50  # levels over which the pace is measured,
 _MOST_LEVELS = 100_000  # and what it may at most forecast
 _BLOCK = 2**22  # numbers in a batch of outputs
 
 
-def rare_event_bias(
+def split(
     space: GaussianSpace,
     task: Task,
     *,
     loss: Loss,
-    target_error: float,
-    particles: int = 1000,
-    moves: int = 10,
+    target: float,
+    particles: int,
+    moves: int,
     seed: int,
-    batch: int | None = None,
-    max_bits: float | None = None,
-    dtype: torch.dtype = torch.float64,
-    progress: bool = True,
+    batch: int | None,
+    max_bits: float,
+    dtype: torch.dtype,
+    why: str,
+    progress: bool,
 ) -> InductiveBias:
-    r"""The inductive bias under any loss that can be evaluated, by multilevel splitting.
+    r"""The bits by one run of splitting; the arguments are those of `rare_event_bias`.
 
-    Parameters
-    ----------
-    space : GaussianSpace
-        Its device is used.
-    task : Task
-        What to learn.
-    loss : {"mse", "zero_one"} or callable
-        As for `GaussianSpace.sample_losses`.
-    target_error : float
-        In units of the loss.
-    particles : int
-        N, at least 2. The standard deviation of log P is about sqrt(levels / N).
-    moves : int
-        Steps a level, at least 1. With too few, particles stay near their ancestors, and the
-        interval, which notices relatives, is wide.
-    seed : int
-        The same seed, with the same batch, gives the same numbers.
-    batch : int, optional
-        Hypotheses evaluated at once; as many as make four million outputs when not given. Memory
-        holds the particles twice, and what a batch needs.
-    max_bits : float, optional
-        Stop here, with "at least b bits"; 100,000 when not given.
-    dtype : torch.dtype
-        torch.float64 or torch.float32, of hypotheses and losses.
-    progress : bool
-        Show a progress bar.
+    ``at_least`` is true, and ``bits`` the lower limit of the bits to the last level reached, if the
+    run stopped early: at ``max_bits``; when no particle can move, or is left below a level; or when
+    the target would, at the pace of the last 50 levels, be more than 100,000 levels away.
 
-    Returns
-    -------
-    InductiveBias
-        With ``interval`` and ``trace``. ``at_least`` is true, and ``bits`` the lower limit of the
-        bits to the last level reached, if the run stopped early: at ``max_bits``; when no particle
-        can move, or is left below a level; or when the target would, at the pace of the last 50
-        levels, be more than 100,000 levels away.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 2 particles, no moves, a target that is negative (for the named
-        losses) or not finite, another dtype, or a loss that returns the wrong shape or NaN.
-
-    Notes
-    -----
     *Ties.* With Z the best loss of the worse half, all particles with a loss of at least Z are
     killed, ties among them, so that more than half may be; the level's factor is the fraction that
     really survives, and moves must stay strictly below Z. The run ends when Z is at or below the
@@ -107,47 +69,22 @@ def rare_event_bias(
     descendants, or if copies did not part. After A. Lee and N. Whiteley, Biometrika 105 (2018) 609;
     families are counted anew once fewer than an effective 4 are left. Since the logarithm is
     concave, -log of an unbiased estimate is too large by V/2 on average; ``bits`` is less that.
-
-    A loss counts as at the target when it exceeds it by less than 1e-12 of it: 15 errors in 50 are
-    0.3, however they are divided.
-
-    Examples
-    --------
-    >>> import ibhelpers as ib
-    >>> task = ib.tasks.load("digits", n_train=50, n_test=20)
-    >>> space = ib.GaussianSpace(ib.kernels.RBF(lengthscale=2.0))
-    >>> ib.rare_event_bias(
-    ...     space, task, loss="zero_one", target_error=0.2, seed=0, particles=200, progress=False
-    ... )
-    9.9 bits at target error 0.2 (between 9.2 and 10.6)
     """
     particles, moves = whole("particles", particles, at_least=2), whole("moves", moves, at_least=1)
-    limit = 1e5 if max_bits is None else positive("max_bits", max_bits)
-    target = _checked_target(target_error, loss)
     hypotheses = _Hypotheses.of(space, task, loss, dtype, batch)
     generator = torch_generator_of(seed, space.device)
     population = _Population.draw(hypotheses, particles, generator)
-    record = _Record(particles)
+    record = _Record(particles, why)
     with tqdm(desc="splitting", unit=" levels", disable=not progress, leave=False) as bar:
         while record.why_it_stopped is None:
             record.add_level(*population.select(target))
             if record.why_it_stopped is None:
                 population.copy_survivors(generator)
                 accepted = population.move(hypotheses, moves, generator)
-                record.add_moves(accepted, population, limit, target)
+                record.add_moves(accepted, population, max_bits, target)
             bar.update()
             bar.set_postfix_str(f"{record.nats[-1] / math.log(2) if record.nats else 0:.1f} bits")
     return record.result(target, population)
-
-
-def _checked_target(target_error: float, loss: Loss) -> float:
-    target = number("target_error", target_error)
-    if not math.isfinite(target) or (isinstance(loss, str) and target < 0):
-        raise ValueError(
-            f"target_error: found {target_error!r}; give a finite number, of at least 0 for the "
-            "named losses, which are never negative."
-        )
-    return target
 
 
 @dataclass(frozen=True)
@@ -163,8 +100,6 @@ class _Hypotheses:
     def of(
         cls, space: GaussianSpace, task: Task, loss: Loss, dtype: torch.dtype, batch: int | None
     ) -> _Hypotheses:
-        if dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"dtype: found {dtype}; give torch.float32 or torch.float64.")
         spectrum = space.spectrum(task)
         free = spectrum.variance > spectrum.resolution
         if batch is None:
@@ -277,6 +212,7 @@ class _Record:
     """What happened level by level, and why the run stopped."""
 
     particles: int
+    why_this_method: str
     threshold: list[float] = field(default_factory=list)
     surviving: list[float] = field(default_factory=list)
     nats: list[float] = field(default_factory=list)
@@ -328,7 +264,20 @@ class _Record:
         if not self.reached:
             return self._at_least(low, target, population, variance)
         trace = self._trace(population, variance)
-        return InductiveBias(bits, target, interval=(low, bits + margin), trace=trace)
+        doubt = self._doubt()
+        interval = None if doubt else (low, bits + margin)
+        return InductiveBias(bits, target, interval=interval, trace=trace, doubt=doubt)
+
+    def _doubt(self) -> str:
+        """Why not to trust the family tree, or nothing: what a handful share is not seen in it."""
+        left = self.ancestors[-1]
+        if left >= min(_FEWEST_ANCESTORS, self.particles / 2):
+            return ""
+        return (
+            f"{left} of the first {self.particles:,} particles have descendants left, and fewer "
+            f"than {_FEWEST_ANCESTORS} do not show how far runs scatter; give more particles, or "
+            "method='bridge'"
+        )
 
     def _at_least(
         self, bits: float, target: float, population: _Population, variance: float
@@ -347,4 +296,5 @@ class _Record:
             np.array(self.ancestors, dtype=np.int64),
             variance,
             self.why_it_stopped,
+            self.why_this_method,
         )

@@ -1,0 +1,235 @@
+"""The bridge to rare events, against the exact law, orthants, enumeration, plain draws."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+import ibhelpers as ib
+from ibhelpers.bias._agreement import Mean
+
+KERNEL = ib.kernels.RBF(lengthscale=2.0)
+SPACE = ib.GaussianSpace(KERNEL)
+
+
+def bridge(space, task, target, *, loss="zero_one", seed=0, **settings):
+    return ib.rare_event_bias(
+        space,
+        task,
+        loss=loss,
+        target_error=target,
+        method="bridge",
+        seed=seed,
+        progress=False,
+        **({"particles": 60} | settings),
+    )
+
+
+def in_errors(bias, exact):
+    """How far the bits are from the exact ones, in half widths of the interval."""
+    low, high = bias.interval
+    return (np.asarray(bias.bits) - exact) / ((np.asarray(high) - low) / 2)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return ib.tasks.load("digits", n_train=40, n_test=12, seed=0)
+
+
+@pytest.fixture(scope="module")
+def two_classes():
+    """Even and odd digits, and 8 test points."""
+    task = ib.tasks.load("digits", n_train=30, n_test=8, seed=0)
+    return ib.Task(
+        task.X_train, np.eye(2)[task.labels_train % 2], task.X_test,
+        np.eye(2)[task.labels_test % 2], labels_test=task.labels_test % 2,
+    )  # fmt: skip
+
+
+# --- where the answer is known --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("space", [SPACE, ib.InfiniteNetworkSpace(depth=1)], ids=["gp", "ntk"])
+def test_squared_errors_of_known_depth(digits, space):
+    exact = np.array([1.0, 10.0, 60.0])
+    targets = space.loss_law(digits).ilogcdf(-exact * math.log(2))
+    bias = bridge(space, digits, targets, loss="mse", particles=60)
+    assert np.abs(in_errors(bias, exact)).max() < 1.6  # three standard errors
+    assert (np.asarray(bias.interval[1]) - bias.interval[0] < 2).all()
+
+
+def test_error_rates_of_two_classes_are_sums_of_orthants(two_classes):
+    """Right is a difference of two outputs above 0: P(errors <= j) sums integrals by SciPy."""
+    spectrum = SPACE.spectrum(two_classes)
+    U, variance = spectrum.directions.numpy(), spectrum.variance.numpy()
+    sign = 1 - 2 * two_classes.labels_test
+    mean = sign * (spectrum.mean[:, 0] - spectrum.mean[:, 1]).numpy()
+    covariance = 2 * sign[:, None] * ((U * variance) @ U.T) * sign
+    p = np.zeros(len(sign) + 1)
+    for flips in itertools.product([1, -1], repeat=len(sign)):
+        if flips.count(-1) <= 2:
+            f = np.array(flips)
+            normal = stats.multivariate_normal(mean * f, covariance * np.outer(f, f), seed=0)
+            p[flips.count(-1)] += normal.cdf(np.inf * np.ones(len(f)), lower_limit=np.zeros(len(f)))
+    exact = -np.log2(np.cumsum(p)[:3])
+    bias = bridge(SPACE, two_classes, np.arange(3) / 8)
+    assert np.abs(in_errors(bias, exact)).max() < 1.6
+
+
+def test_error_rates_of_independent_points_by_enumeration():
+    """Far from all that was learned, every point is right with chance 1/k: errors are binomial."""
+    k, m = 4, 15
+    X = 1000.0 * np.arange(10 + m)[:, None]
+    labels = np.arange(10 + m) % k
+    Y = np.eye(k)[labels]
+    task = ib.Task(X[:10], Y[:10], X[10:], Y[10:], labels_test=labels[10:])
+    errors = np.array([11, 8, 4, 1, 0])
+    bias = bridge(SPACE, task, errors / m)
+    exact = -stats.binom(m, 1 - 1 / k).logcdf(errors) / math.log(2)
+    assert exact[-1] == pytest.approx(30)
+    assert np.abs(in_errors(bias, exact)).max() < 1.6
+    every = bias.trace.threshold * m
+    np.testing.assert_allclose(every, np.arange(every[0], -0.5, -1))  # P(errors <= j) of every j
+    exact = -stats.binom(m, 1 - 1 / k).logcdf(np.round(every)) / math.log(2)
+    inside = (bias.trace.low <= exact) & (exact <= bias.trace.high)
+    assert inside.mean() > 0.6  # they go together
+    worst = bridge(SPACE, task, 0.5, loss=ib.losses.WorstClass())
+    sizes = np.bincount(labels[10:])
+    exact = -sum(stats.binom(n, 1 - 1 / k).logcdf(n // 2) for n in sizes) / math.log(2)
+    assert abs(in_errors(worst, exact)) < 1.6
+
+
+def test_losses_by_brute_force(digits):
+    """50,000 plain draws, of every kind of loss; within three standard errors of both."""
+    labels = torch.tensor(digits.labels_test)
+    matrix = np.ones((10, 10)) - np.eye(10)
+    matrix[:, 3] *= 4  # a 3 is not to be called in vain
+
+    def worst_margin(outputs, task):
+        own = outputs[:, torch.arange(len(labels)), labels]
+        return (outputs.amax(2) - own).amax(1)
+
+    for loss in (
+        "zero_one",
+        "cross_entropy",
+        ib.losses.TopK(2),
+        ib.losses.WorstClass(),
+        ib.losses.Costs(matrix),
+        worst_margin,
+    ):
+        named = (
+            ib.losses.CrossEntropy.fit(SPACE, digits, seed=0) if loss == "cross_entropy" else loss
+        )
+        drawn = SPACE.sample_losses(digits, 50_000, seed=1, loss=named)
+        target = float(np.quantile(drawn, 2e-3))
+        p = float((drawn <= target * (1 + 1e-9)).mean())
+        bias = bridge(SPACE, digits, target, loss=loss)
+        of_draws = 1 / math.sqrt(5e4 * p) / math.log(2)
+        of_bridge = (bias.interval[1] - bias.interval[0]) / 2 / 2.1
+        assert abs(bias.bits + math.log2(p)) < 3 * math.hypot(of_draws, of_bridge), loss
+
+
+def test_bridge_and_splitting_agree(digits):
+    one = bridge(SPACE, digits, 0.0)
+    runs = [
+        ib.rare_event_bias(
+            SPACE, digits, loss="zero_one", target_error=0.0, method="splitting",
+            particles=200, seed=seed, progress=False,
+        ).bits
+        for seed in range(5)
+    ]  # fmt: skip
+    error = math.hypot(np.std(runs, ddof=1) / math.sqrt(5), (one.interval[1] - one.bits) / 2.1)
+    assert abs(np.mean(runs) - one.bits) < 3 * error
+
+
+def test_single_precision_changes_nothing_that_shows(digits):
+    two = [bridge(SPACE, digits, 0.0, dtype=dtype) for dtype in (torch.float32, torch.float64)]
+    widths = [high - low for low, high in (bias.interval for bias in two)]
+    assert abs(two[0].bits - two[1].bits) < 0.75 * math.hypot(*widths)
+
+
+# --- where hypotheses are functions of few numbers ------------------------------------------------
+
+
+def test_a_singular_covariance_turns_directions():
+    """Test points that come twice have a covariance without an inverse."""
+    task = ib.tasks.load("digits", n_train=40, n_test=6, seed=0)
+    twice = ib.Task(
+        task.X_train, task.y_train, np.tile(task.X_test, (2, 1)), np.tile(task.y_test, (2, 1)),
+        labels_test=np.tile(task.labels_test, 2),
+    )  # fmt: skip
+    once, both = bridge(SPACE, task, 0.0), bridge(SPACE, twice, 0.0)
+    error = math.hypot(*(high - low for low, high in (once.interval, both.interval))) / 2
+    assert abs(once.bits - both.bits) < 1.6 * error
+
+
+# --- the estimate, and what speaks against it -----------------------------------------------------
+
+
+def test_the_mean_covers_what_is_known_of_normal_logarithms():
+    """Estimates exp(N(-v/2, v)) have the mean 1; 2,000 intervals within 3 binomial errors of 95 %,
+    or above."""
+    rng = np.random.default_rng(0)
+    for v in (0.01, 0.3, 1.0):
+        means = [Mean.of(x) for x in rng.normal(-v / 2, math.sqrt(v), (2000, 16))]
+        covered = np.mean([abs(mean.log_p) <= mean.margin for mean in means])
+        assert covered > 0.95 - 3 * math.sqrt(0.05 * 0.95 / 2000), v
+
+
+def test_extinct_runs_count_as_zero():
+    mean = Mean.of(np.array([0.0, -math.inf, 0.0, -math.inf]))
+    assert mean.log_p == pytest.approx(math.log(0.5)) and 0 < mean.error < math.inf
+    assert Mean.of(np.full(8, -math.inf)).log_p == -math.inf
+
+
+def test_too_few_particles_are_told(digits):
+    bias = bridge(SPACE, digits, 0.0, particles=2)
+    assert bias.interval is None
+    assert "not reliable" in repr(bias) and "at most" in bias.doubt
+
+
+def test_a_loss_that_gets_no_better_is_told(digits):
+    bias = bridge(SPACE, digits, 0.5, loss=lambda outputs, task: torch.ones(len(outputs)))
+    assert bias.at_least and "all hypotheses have a loss of 1" in repr(bias)
+    bias = bridge(SPACE, digits, 0.0, max_bits=5)
+    assert bias.at_least and "max_bits" in repr(bias) and 2 < bias.bits < 15
+    assert bias.interval[1] == math.inf
+
+
+def test_bits_buy_the_error_rate_that_costs_them(digits):
+    bought = ib.error_within_bits(
+        SPACE, digits, loss="zero_one", bits=8, seed=0, particles=60, progress=False
+    )
+    assert bought.bits <= 8
+    one_less = bridge(SPACE, digits, bought.target_error - 1 / 12)
+    assert one_less.bits > 8 - (one_less.interval[1] - one_less.interval[0])
+
+
+def test_the_same_seed_gives_the_same_numbers(digits):
+    a, b, c = (bridge(SPACE, digits, 0.2, seed=seed, particles=20) for seed in (1, 1, 2))
+    assert a.bits == b.bits != c.bits
+    assert a.trace.method == "bridge" and a.trace.runs >= 16
+
+
+def test_settings_of_splitting_are_refused(digits):
+    with pytest.raises(ValueError, match="moves: found 3, a setting of splitting"):
+        bridge(SPACE, digits, 0.2, moves=3)
+    with pytest.raises(ValueError, match="runs: found 7"):
+        bridge(SPACE, digits, 0.2, runs=7)
+
+
+def test_temperatures_are_chosen_where_the_surprise_is_least(digits):
+    chosen = ib.losses.CrossEntropy.fit(SPACE, digits, seed=0).temperature
+    left_out = SPACE.leave_one_out(digits)
+    z = np.random.default_rng(5).standard_normal((40, 10, 500))
+    f = left_out.mean.numpy()[:, :, None] + np.sqrt(left_out.variance.numpy())[:, None, None] * z
+
+    def surprise(temperature):
+        p = np.exp(f / temperature)
+        own = p[np.arange(40), digits.labels_train]
+        return -np.log2(own / p.sum(1)).mean()
+
+    assert surprise(chosen) < min(surprise(chosen * 1.3), surprise(chosen / 1.3))
