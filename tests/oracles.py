@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
+
+import numpy as np
 from flint import acb, arb, ctx
 
 
 def log_tail_in_balls(
-    w, k, delta, x, *, upper: bool = False, offset: float = 0.0, bits: int = 256
+    w, k, delta, x, *, upper: bool = False, density: bool = False, offset: float = 0.0, bits=256
 ) -> arb:
-    """Log P(L <= x), or of P(L > x), in ball arithmetic: an interval that is proved to hold it.
+    """Log P(L <= x), of P(L > x), or of the density, in ball arithmetic: a proved interval.
 
     L = offset + sum_i w_i chi2_{k_i}(delta_i). The inversion integral runs up a vertical line and
     on along a ray at 45 degrees, in pieces, each by Arb's adaptive quadrature with rigorous bounds;
@@ -31,7 +35,8 @@ def log_tail_in_balls(
 
     def integrand(z: acb, analytic: bool) -> acb:
         s = t + unit * z
-        return (exponent(s, analytic) - at_saddle).exp() * unit / s
+        f = (exponent(s, analytic) - at_saddle).exp() * unit
+        return f if density else f / s
 
     def integral(start: acb, direction: acb, a: float, b: float) -> acb:
         return acb.integral(
@@ -50,7 +55,7 @@ def log_tail_in_balls(
     while float(abs(integrand(acb(0, 12) + left_up * acb(a), False)).mid()) * max(a, 1) > 1e-36:
         total += integral(acb(0, 12), left_up, a, b)
         a, b = b, 1.5 * b
-    probability = total.imag / arb.pi() * (-1 if upper else 1)
+    probability = total.imag / arb.pi() * (-1 if upper and not density else 1)
     return at_saddle + probability.log()
 
 
@@ -76,3 +81,75 @@ def _near_saddle(w, k, delta, gap: float, upper: bool) -> tuple[arb, arb]:
             high = middle
     t = edge * middle if upper else middle
     return arb(t), arb(curvature**-0.5)
+
+
+def log_chi2_in_balls(
+    k: float, delta: float, x: float, *, upper: bool = False, density: bool = False, bits: int = 256
+) -> arb:
+    """Log of a tail, or of the density, of chi2_k(delta) at x > 0: a Poisson mixture of gammas."""
+    ctx.prec = bits
+    a, half, rate = arb(k) / 2, arb(x) / 2, arb(delta) / 2
+    # By recurrence: Q(a + 1, z) = Q(a, z) + z^a exp(-z) / Gamma(a + 1).
+    tail = half.gamma_upper(a, regularized=1)
+    jump = (a * half.log() - half - (a + 1).lgamma()).exp()  # z^a exp(-z) / Gamma(a + 1)
+    poisson, above, dense, j = (-rate).exp(), arb(0), arb(0), 0
+    while True:
+        above += poisson * tail
+        dense += poisson * jump * (a + j) / (2 * half)
+        tail, jump = tail + jump, jump * half / (a + j + 1)
+        j += 1
+        poisson *= rate / j
+        if j > rate and poisson < arb(2) ** -160 and poisson * jump < dense * arb(2) ** -120:
+            break
+    return (dense if density else above if upper else 1 - above).log()
+
+
+def log_exponentials_in_balls(w, x: float, *, upper=False, density=False, bits=1000) -> arb:
+    """Log of a tail, or of the density, of terms of different weight and two degrees of freedom."""
+    ctx.prec = bits  # the sum alternates and cancels
+    w, above, dense = [arb(a) for a in w], arb(0), arb(0)
+    for i, a in enumerate(w):
+        share = (-arb(x) / (2 * a)).exp()
+        for j, b in enumerate(w):
+            share *= 1 if i == j else a / (a - b)
+        above, dense = above + share, dense + share / (2 * a)
+    return (dense if density else above if upper else 1 - above).log()
+
+
+class Interpolated:
+    """A smooth function of x > 0 by polynomials through Chebyshev points, for many x."""
+
+    def __init__(self, function, edges: list[float], count: int = 18) -> None:
+        self.edges, self.panels = edges, []
+        self.low, self.high = edges[0], edges[-1]
+        cosines = -np.cos(np.pi * (np.arange(count) + 0.5) / count)
+        for low, high in itertools.pairwise(edges):
+            centre, half = (low + high) / 2, (high - low) / 2
+            nodes = centre + half * cosines
+            y = np.array([float(function(float(a))) for a in nodes])
+            t = (nodes - centre) / half  # as rounded, which matters where x has few digits to spare
+            gaps = 2 * (t[:, None] - t)
+            np.fill_diagonal(gaps, 1.0)
+            self.panels.append((centre, half, t, y, 1 / gaps.prod(1)))
+
+    @classmethod
+    def between(cls, function, low: float, high: float, spread: float) -> Interpolated:
+        """Panels no wider than half of `spread`, which is of x, and a quarter of x."""
+        edges = [low]
+        while edges[-1] < high:
+            edges.append(edges[-1] + min(0.5 * spread, 0.25 * edges[-1]))
+        return cls(function, edges)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Values at x, which lie between the outermost edges."""
+        which = np.array([min(bisect.bisect(self.edges, a), len(self.panels)) - 1 for a in x])
+        out = np.empty(len(x))
+        for i in np.unique(which):
+            centre, half, t, y, weights = self.panels[i]
+            rows = np.flatnonzero(which == i)
+            gap = (x[rows, None] - centre) / half - t
+            gap[gap == 0] = 1e-300
+            share = weights / gap
+            # Differences from the first value, so that rounding is relative to what changes.
+            out[rows] = y[0] + (share @ (y - y[0])) / share.sum(1)
+        return out

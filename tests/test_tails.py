@@ -91,7 +91,7 @@ def test_moments_of_from_moments():
 
 def test_the_closest_law_is_closest():
     member = ib.laws.ScaledNoncentralChi2(4.0, 8.0, 0.1)
-    found = ib.laws.ScaledNoncentralChi2.closest_to(member)
+    found = ib.laws.ScaledNoncentralChi2.closest_to(member.general)
     np.testing.assert_allclose([found.df, found.nc, found.scale], [4, 8, 0.1], rtol=1e-3)
 
     law = ib.laws.GeneralizedChi2([1.0, 0.2], [3.0, 8.0], [2.0, 5.0])
@@ -427,3 +427,107 @@ def test_an_endpoint_of_zero_is_zero():
 def test_parameters_are_refused_by_their_names(df, nc, scale, name):
     with pytest.raises(ValueError, match=f"{name}: found"):
         ib.laws.ScaledNoncentralChi2(df, nc, scale)
+
+
+# --- fits on the edge -----------------------------------------------------------------------------
+
+KINDS = [
+    ib.laws.Empirical,
+    ib.laws.ScaledNoncentralChi2,
+    ib.laws.ScaledChi2,
+    ib.laws.GeneralizedPareto,
+    ib.laws.Normal,
+]
+
+
+def edge_losses(name: str) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    smooth = rng.gamma(2, 1, 200)
+    return {
+        "three zeros": np.append(smooth, np.zeros(3)),
+        "one zero": np.append(smooth, 0.0),
+        "every loss five times": np.repeat(smooth[:40], 5),
+        "tenths": np.round(rng.random(203) * 10) / 10 + 0.1,
+        "all but one equal": np.append(np.ones(199), 2.0),
+        "two scales": np.append(smooth[:150], smooth[150:] * 1e-200),
+        "equal to rounding": 1 + rng.random(200) * 1e-14,
+        "negative": -smooth,
+    }[name]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "three zeros",
+        "one zero",
+        "every loss five times",
+        "tenths",
+        "all but one equal",
+        "two scales",
+        "equal to rounding",
+        "negative",
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_fit_on_the_edge_is_a_law_or_a_refusal(kind, name):
+    x = edge_losses(name)
+    try:
+        law = kind.fit(x)
+    except ValueError as error:
+        assert str(error).startswith("losses: ")
+        return
+    assert np.isfinite(law.logcdf(x)).all()
+    assert math.isfinite(law.mean()) and law.variance() > 0
+    assert (np.diff(law.logcdf(np.sort(x))) >= 0).all()
+    tied = int((x == x.min()).sum())
+    if kind is ib.laws.GeneralizedPareto and tied > 1:  # what was seen is not next to impossible
+        assert stats.binom.sf(tied - 1, len(x), math.exp(law.logcdf(x.min()))) > 0.02
+
+
+@pytest.mark.parametrize("zeros", [1, 3, 15])
+def test_losses_at_the_floor_have_no_pareto_tail(zeros):
+    x = np.append(np.random.default_rng(0).gamma(2, 1, 200), np.zeros(zeros))
+    with pytest.raises(ValueError, match=rf"losses: {zeros} of the .* smallest are 0.0, too often"):
+        ib.laws.GeneralizedPareto.fit(x)
+    assert ib.laws.Empirical.fit(x).logcdf(0.0) == pytest.approx(math.log(zeros / len(x)))
+    if zeros < 15:  # below 0 there is room, unless most of the tail is one number
+        law = ib.laws.GeneralizedPareto.fit(x, floor=-1.0)
+        assert -math.inf < law.logcdf(0.0) < math.log(0.1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("scale", [2.0**-1015, 2.0**-660, 2.0**660, 2.0**1020])
+@pytest.mark.filterwarnings("error")
+def test_a_fit_of_any_scale_is_like_any_other(kind, scale):
+    """Squares of such losses are 0 or inf in float64."""
+    x = np.random.default_rng(1).gamma(3, 1, 200)
+    law, scaled = kind.fit(x), kind.fit(scale * x)
+    quantiles = np.quantile(x, [0.01, 0.3, 0.7])
+    np.testing.assert_allclose(
+        scaled.logcdf(scale * quantiles), law.logcdf(quantiles), rtol=1e-5, atol=1e-9
+    )
+    assert scaled.mean() == pytest.approx(scale * law.mean(), rel=1e-9)
+    assert (
+        scaled._standard_deviation() == pytest.approx(scale * law._standard_deviation(), rel=1e-6)
+        if kind in (ib.laws.ScaledNoncentralChi2, ib.laws.ScaledChi2, ib.laws.Normal)
+        else True
+    )
+    with pytest.raises(ArithmeticError, match=r"variance: about 1e-?\d+, which float64"):
+        scaled.variance()
+
+
+@pytest.mark.parametrize("floor", [math.nan, math.inf, -math.inf])
+def test_what_is_no_floor(floor):
+    with pytest.raises(ValueError, match="floor: found"):
+        ib.laws.GeneralizedPareto.fit(GOOD, floor=floor)
+
+
+def test_moments_that_are_no_parameters():
+    for mean, variance in ((1e-200, 1e-300), (1e200, 1e300), (1e-160, 1e-310)):
+        law = ib.laws.ScaledChi2.from_moments(mean, variance)
+        assert law.mean() == pytest.approx(mean, rel=1e-12)
+    law = ib.laws.ScaledNoncentralChi2.from_moments(1e-200, 1e-300, 0.1)
+    assert law.mean() == pytest.approx(1e-200, rel=1e-12)
+    with pytest.raises(ValueError, match="threshold: found nan"):
+        ib.laws.GeneralizedPareto(GOOD, math.nan, -0.5, 1.0)

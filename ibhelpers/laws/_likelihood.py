@@ -47,7 +47,8 @@ class Likelihood:
     ) -> None:
         weights = np.ones(len(x)) if weights is None else weights
         self.size = float(weights.sum())
-        self.mean = float(weights @ x) / self.size
+        largest = float(x.max())  # whose sums float64 may not hold
+        self.mean = float(weights @ (x / largest)) / self.size * largest
         log_x = np.log(x / self.mean)
         low, high = log_x.min(), log_x.max()
         basis = chebyshev.chebvander(2 * (log_x - low) / (high - low) - 1, _NODES - 1)

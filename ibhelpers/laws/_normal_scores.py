@@ -76,14 +76,14 @@ def _exact_pairs(law: Law, position: np.ndarray) -> tuple[np.ndarray, np.ndarray
     taken where a scaled chi-squared law of equal mean and variance has its Chebyshev points.
     """
     near = -_REACH * np.cos(np.pi * position)
-    mean, variance = law.mean() - law.lowest, law.variance()
-    half_dof = mean**2 / variance
+    mean = law.mean() - law.lowest
+    half_dof = (mean / law._standard_deviation()) ** 2
     quantile = np.where(
         near < 0,
         special.gammaincinv(half_dof, special.ndtr(near)),
         special.gammainccinv(half_dof, special.ndtr(-near)),
     )
-    x = law.lowest + variance / mean * quantile
+    x = law.lowest + mean * (quantile / half_dof)
     left, right = x[near < 0], x[near >= 0]
     score = np.append(special.ndtri(law.cdf(left)), -special.ndtri(law.ccdf(right)))
     return score, np.log(x - law.lowest)

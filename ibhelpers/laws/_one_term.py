@@ -32,6 +32,9 @@ class OneTerm(Law):
         """Var[L] = 2 scale² (df + 2 nc)."""
         return self.general.variance()
 
+    def _standard_deviation(self) -> float:
+        return self.general._standard_deviation()
+
     def sample(self, n: int, *, seed: int) -> np.ndarray:
         """Draw n independent losses, shape (n,); the same seed gives the same numbers."""
         return self.general.sample(n, seed=seed)

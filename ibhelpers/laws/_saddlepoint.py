@@ -12,7 +12,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from ._contour import _BLOCK, TailIntegralError, Terms, exponent_at
+from ._contour import TailIntegralError
+from ._curve import _BLOCK
+from ._terms import Terms, exponent_at
 
 _NEAR_MEAN = 1e-6  # in standard deviations: closer, 1/u - 1/w is replaced by its limit
 
@@ -43,7 +45,9 @@ def find_tilt(
     )
 
 
-def lugannani_rice(terms: Terms, x_hi: Tensor, x_lo: Tensor, *, upper: bool) -> Tensor:
+def lugannani_rice(
+    terms: Terms, x_hi: Tensor, x_lo: Tensor, exponent: Tensor | int, *, upper: bool
+) -> Tensor:
     """log P(Q <= x), or log P(Q > x) (upper), approximately; the arguments are `log_integral`'s.
 
     With a = sqrt(-2 (t x + K(t))), b = |t| sqrt(K''(t)) and Mills' ratio M, both are
@@ -56,10 +60,11 @@ def lugannani_rice(terms: Terms, x_hi: Tensor, x_lo: Tensor, *, upper: bool) -> 
         If M(a) + 1/b - 1/a is not positive, so that the approximation makes no sense.
     """
     out = torch.empty_like(x_hi)
-    rows = max(1, _BLOCK // (4 * len(terms.w)))
-    for start in range(0, len(out), rows):
-        block = slice(start, start + rows)
-        out[block] = _lugannani_rice_block(terms, x_hi[block], x_lo[block], upper)
+    count = max(1, _BLOCK // (4 * len(terms.w)))
+    for rows, scaled, hi, lo in terms.by_unit(x_hi, x_lo, exponent):
+        for part in torch.arange(len(rows), device=rows.device).split(count):
+            found = _lugannani_rice_block(scaled, hi[part], lo[part], upper)
+            out[rows[part]] = found + scaled.log_factor
     return out
 
 

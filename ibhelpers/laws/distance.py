@@ -63,7 +63,7 @@ def distance(losses: ArrayLike, reference: Law | ArrayLike) -> LossDistance:
         test = stats.kstest(x, reference.cdf)
         quantiles = reference.icdf((np.arange(len(x)) + 0.5) / len(x))
         wasserstein = float(np.abs(np.sort(x) - quantiles).mean())
-        mean, spread = reference.mean(), reference.variance() ** 0.5
+        mean, spread = reference.mean(), reference._standard_deviation()
     else:
         y = _sample("reference", reference)
         test = stats.ks_2samp(x, y)

@@ -10,7 +10,7 @@ from scipy import special
 from torch import Tensor
 
 from .._arguments import ArrayLike, generator_of, probability, whole
-from .law import Law
+from .law import Law, moment, unit_exponent
 from .losses import checked_losses
 
 
@@ -68,11 +68,14 @@ class Empirical(Law):
 
     def mean(self) -> float:
         """E[L], the mean of the losses."""
-        return float(self._losses.mean())
+        exponent = unit_exponent(self._losses.numpy())
+        return moment("mean", float(np.ldexp(self._losses.numpy(), -exponent).mean()), exponent)
 
     def variance(self) -> float:
         """Var[L], the mean squared deviation of the losses."""
-        return float(self._losses.var(correction=0))
+        exponent = unit_exponent(self._losses.numpy())
+        scaled = np.ldexp(self._losses.numpy(), -exponent)
+        return moment("variance", float(scaled.var()), 2 * exponent)
 
     def sample(self, n: int, *, seed: int) -> np.ndarray:
         """Draw n of the losses with replacement, shape (n,)."""

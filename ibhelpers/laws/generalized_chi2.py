@@ -12,18 +12,13 @@ from scipy import special
 from torch import Tensor
 
 from .._arguments import ArrayLike, Values, as_float64, generator_of, whole
-from ._contour import (
-    TailIntegralError,
-    Terms,
-    approximate_quantile,
-    exponent_at,
-    find_saddle,
-    log_integral,
-)
+from ._contour import FAR, TailIntegralError, log_integral, promise
 from ._double_double import two_sum
 from ._normal_scores import ScoreQuantile
+from ._saddle import approximate_quantile, find_saddle
 from ._saddlepoint import lugannani_rice
-from .law import Law
+from ._terms import Terms, exponent_at, times_power_of_two
+from .law import Law, moment
 from .rounding import Rounding
 
 # Of the integral itself, which is of order one, and of each number that is added to its exponent.
@@ -97,7 +92,7 @@ class GeneralizedChi2(Law):
     @property
     def weights(self) -> Tensor:
         """w, increasing, equal ones merged; shape (N,)."""
-        return self._terms.w
+        return self._terms.weights
 
     @property
     def df(self) -> Tensor:
@@ -114,12 +109,30 @@ class GeneralizedChi2(Law):
         return f"GeneralizedChi2({self._terms}, offset {self.offset:.6g})"
 
     def mean(self) -> float:
-        """E[L] = c + sum_i w_i (k_i + δ_i)."""
-        return float(self._terms.mean_hi[-1]) + self.offset
+        """E[L] = c + sum_i w_i (k_i + δ_i).
+
+        Raises
+        ------
+        ArithmeticError
+            If it is beyond float64.
+        """
+        return moment("mean", float(self._terms.mean_hi[-1]), self._terms.exponent) + self.offset
 
     def variance(self) -> float:
-        """Var[L] = sum_i 2 w_i² (k_i + 2 δ_i)."""
-        return float((2 * self.weights**2 * (self.df + 2 * self.nc)).sum())
+        """Var[L] = sum_i 2 w_i² (k_i + 2 δ_i).
+
+        Raises
+        ------
+        ArithmeticError
+            If it is beyond float64, as squares are of losses below 1e-154 or above 1e154.
+        """
+        return moment("variance", self._variance_in_units(), 2 * self._terms.exponent)
+
+    def _variance_in_units(self) -> float:
+        return float((2 * self._terms.w**2 * (self.df + 2 * self.nc)).sum())
+
+    def _standard_deviation(self) -> float:
+        return moment("deviation", math.sqrt(self._variance_in_units()), self._terms.exponent)
 
     def sample(self, n: int, *, seed: int) -> np.ndarray:
         """Draw n independent losses, shape (n,).
@@ -206,15 +219,10 @@ class GeneralizedChi2(Law):
         out = torch.zeros_like(flat)
         if self._rounding is not None:
             out[~above & (flat >= self._rounding.floor) & (flat > 0)] = math.inf
-        for part, upper in self._sides(flat, above):
-            x_hi, x_lo = self._above_offset(flat[part])
-            saddle = find_saddle(self._terms, x_hi, upper=upper)
-            _, _, moduli = exponent_at(self._terms, saddle.t, saddle.one_plus_u, x_hi, x_lo)
-            error = _INTEGRAL_ERROR + _SUMMAND_ERROR * moduli
-            if self._rounding is not None:
-                error = error + self._rounding.of_exponent(self._terms, saddle.t)
+        for part, distance, upper in self._sides(flat, above):
+            error = self._errors_of_exponent(*distance, upper=upper)
             if upper:  # then the error is that of the other side, and log P = log(1 - exp(.))
-                log_p = log_integral(self._terms, x_hi, x_lo, upper=True)
+                log_p = log_integral(self._terms, *distance, upper=True)
                 error = error * torch.exp(log_p) / -torch.expm1(log_p)
             out[part] = error
         return out.reshape(x.shape)
@@ -223,7 +231,23 @@ class GeneralizedChi2(Law):
         """An upper limit of log P(L <= x), of the shape of x, that holds whatever was rounded."""
         if self._rounding is None:
             return self._logcdf(x.reshape(-1)).reshape(x.shape)
-        return self._rounding.log_upper(self._terms, x.reshape(-1)).reshape(x.shape)
+        exponent = self._terms.exponent
+        scaled = times_power_of_two(x.reshape(-1), -exponent)
+        return self._rounding.in_units(exponent).log_upper(self._terms, scaled).reshape(x.shape)
+
+    def _errors_of_exponent(
+        self, x_hi: Tensor, x_lo: Tensor, exponent: int, *, upper: bool
+    ) -> Tensor:
+        """Error to expect in the log of the small tail at x above the offset, (X,)."""
+        out = torch.empty_like(x_hi)
+        for rows, terms, hi, lo in self._terms.by_unit(x_hi, x_lo, exponent):
+            saddle = find_saddle(terms, hi.clamp(max=FAR), upper=upper)
+            _, _, moduli = exponent_at(terms, saddle.t, saddle.one_plus_u, hi, lo)
+            out[rows] = _INTEGRAL_ERROR + _SUMMAND_ERROR * moduli
+            if self._rounding is not None:
+                rounding = self._rounding.in_units(terms.exponent)
+                out[rows] += rounding.of_exponent(terms, saddle.t)
+        return out
 
     def _saddlepoint_logcdf(self, x: Tensor) -> Tensor:
         return self._tail(x, upper=False, tail_of=lugannani_rice)
@@ -242,10 +266,9 @@ class GeneralizedChi2(Law):
         everything, nothing = (~above, x == math.inf) if upper else (x == math.inf, ~above)
         out = torch.empty_like(x)
         out[everything], out[nothing] = 0.0, -math.inf
-        for part, tail_is_upper in self._sides(x, above):
-            log_p = tail_of(self._terms, *self._above_offset(x[part]), upper=tail_is_upper)
-            other = tail_is_upper != upper
-            out[part] = torch.log1p(-torch.exp(log_p)) if other else log_p
+        for part, distance, tail_is_upper in self._sides(x, above):
+            log_p = tail_of(self._terms, *distance, upper=tail_is_upper)
+            out[part] = _log_of_other_side(log_p) if tail_is_upper != upper else log_p
         return out
 
     def _logpdf(self, x: Tensor) -> Tensor:
@@ -257,23 +280,27 @@ class GeneralizedChi2(Law):
             at_offset = math.inf
             if df == 2:
                 w, k, delta = self.weights, self.df, self.nc
-                at_offset = float(-(k / 2 * torch.log(2 * w) + delta / 2).sum())
+                at_offset = float(-(k / 2 * (math.log(2) + torch.log(w)) + delta / 2).sum())
             out[x == self.offset] = at_offset
-        for part, upper in self._sides(x, x > self.offset):
-            x_hi, x_lo = self._above_offset(x[part])
-            out[part] = log_integral(self._terms, x_hi, x_lo, upper=upper, density=True)
+        for part, distance, upper in self._sides(x, x > self.offset):
+            out[part] = log_integral(self._terms, *distance, upper=upper, density=True)
         return out
 
-    def _sides(self, x: Tensor, above: Tensor) -> list[tuple[Tensor, bool]]:
-        """Which x > offset lie below the mean, and which not."""
-        inside = above & (x < math.inf)
-        below = x < self.mean()
-        sides = ((inside & below, False), (inside & ~below, True))
-        return [(part, upper) for part, upper in sides if bool(part.any())]
+    def _sides(
+        self, x: Tensor, above: Tensor
+    ) -> list[tuple[Tensor, tuple[Tensor, Tensor, int], bool]]:
+        """Which x > offset lie below the mean, which not, and how far they are above the offset.
 
-    def _above_offset(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x - offset as an unevaluated sum: rounding it would cost digits near the offset."""
-        return two_sum(x, torch.full_like(x, -self.offset))
+        x - offset is an unevaluated sum: rounding it would cost digits near the offset.
+        """
+        inside = torch.nonzero(above & (x < math.inf))[:, 0]
+        hi, lo = two_sum(x[inside], torch.full_like(x[inside], -self.offset))
+        below = times_power_of_two(hi, -self._terms.exponent) < self._terms.mean_hi[-1]
+        sides = []
+        for part, upper in ((below, False), (~below, True)):
+            if bool(part.any()):
+                sides.append((inside[part], (hi[part], lo[part], 0), upper))
+        return sides
 
     def _ilogcdf(self, logp: Tensor) -> Tensor:
         out = torch.empty_like(logp)
@@ -281,36 +308,50 @@ class GeneralizedChi2(Law):
         inside = (logp > -math.inf) & (logp < 0)
         # The sides meet at the mean, not at the median: between the two, the integral for the upper
         # tail need not have a saddle.
-        mean = self._terms.mean_hi[-1:], self._terms.mean_lo[-1:]
-        lower = logp <= log_integral(self._terms, *mean, upper=False)
+        terms = self._terms
+        mean = terms.mean_hi[-1:], terms.mean_lo[-1:], terms.exponent
+        lower = logp <= log_integral(terms, *mean, upper=False)
         for part, upper in ((inside & lower, False), (inside & ~lower, True)):
             if bool(part.any()):
-                # log(1 - p) for the upper side
-                target = torch.log(-torch.expm1(logp[part])) if upper else logp[part]
-                out[part] = self._solve(target, upper=upper)
+                out[part] = self._solve(logp[part], upper=upper)
         return out
 
     def _solve(self, log_p: Tensor, *, upper: bool) -> Tensor:
-        """Newton's method for log P as a function of log(x - offset), from the saddlepoint's x."""
-        sign = -1 if upper else 1
-        at_mean = self._terms.mean_hi[-1]
-        limits = {"min": at_mean} if upper else {"max": at_mean}
-        y = torch.log(approximate_quantile(self._terms, log_p, upper=upper).clamp(**limits))
-        # Elsewhere x - offset, in units of the largest weight, is 0 in float64 or nearly so.
-        reachable = ~(y <= torch.log(self.weights[-1]) - 650.0)  # NaN must not pass for 0
+        """Newton's method for log P as a function of log(x - offset), from the saddlepoint's x.
+
+        x - offset is q 2^e, which may be smaller than float64; then the answer is the offset.
+        """
+        target = _log_of_other_side(log_p) if upper else log_p
+        log_mean = torch.log(self._terms.mean_hi[-1])
+        limits = {"min": log_mean} if upper else {"max": log_mean}
+        y = approximate_quantile(self._terms, target, upper=upper).clamp(**limits)
+        e = torch.floor(y / math.log(2)).long()
+        q = torch.exp(y - e * math.log(2))
+        e = e + self._terms.exponent
+        todo = torch.nonzero(e > -1076)[:, 0]  # elsewhere x - offset is less than any float64
         for _ in range(50):
-            q = torch.exp(y[reachable])
-            zero = torch.zeros_like(q)
-            log_tail = log_integral(self._terms, q, zero, upper=upper)
-            log_density = log_integral(self._terms, q, zero, upper=upper, density=True)
-            step = sign * (log_p[reachable] - log_tail) * torch.exp(log_tail - log_density) / q
-            y[reachable] += step
-            if bool((step.abs() < 1e-12).all()):  # the next step would be its square
-                return self.offset + torch.where(reachable, torch.exp(y), 0.0)
+            if len(todo) == 0:
+                return self.offset + torch.where(e > -1076, times_power_of_two(q, e), 0.0)
+            x = q[todo], torch.zeros_like(q[todo]), e[todo]
+            log_tail = log_integral(self._terms, *x, upper=upper)
+            log_density = log_integral(self._terms, *x, upper=upper, density=True)
+            log_x = torch.log(x[0]) + e[todo] * math.log(2)
+            inverse_slope = torch.exp(log_tail - log_density - log_x)  # d log x / d log P
+            step = (target[todo] - log_tail) * inverse_slope
+            q[todo] = x[0] * torch.exp((-step if upper else step).clamp(-2.0, 2.0))
+            # The next step would be the square of a small one; no step can do better than log P.
+            enough = (promise(target[todo]) / 8 * inverse_slope).clamp(min=1e-12)
+            todo = todo[~(step.abs() < enough)]
+        i = int(todo[0])
         raise TailIntegralError(
-            f"logp: no x was found for log P = {float(log_p[0])!r} of the law of {self._terms}; "
+            f"logp: no x was found for log P = {float(log_p[i])!r} of the law of {self._terms}; "
             f"the last step in log(x - offset) was {float(step.abs().max()):.1e}. Please report it."
         )
+
+
+def _log_of_other_side(log_p: Tensor) -> Tensor:
+    """log(1 - exp(log_p)), without losing digits at either end."""
+    return torch.where(log_p > -0.7, torch.log(-torch.expm1(log_p)), torch.log1p(-torch.exp(log_p)))
 
 
 def _parameters(weights, df, nc) -> tuple[Tensor, Tensor, Tensor]:

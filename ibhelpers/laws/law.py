@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
+import sys
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -68,6 +69,10 @@ class Law(abc.ABC):
     @abc.abstractmethod
     def sample(self, n: int, *, seed: int) -> np.ndarray:
         """Draw n independent values, shape (n,); the same seed gives the same numbers."""
+
+    def _standard_deviation(self) -> float:
+        """The root of the variance, also where the variance itself is beyond float64."""
+        return math.sqrt(self.variance())
 
     def log_limits(self, x: Tensor, confidence: float = 0.95) -> tuple[Tensor, Tensor] | None:
         """Confidence limits of log P(L <= x), of the shape of x, where the law knows them."""
@@ -149,3 +154,29 @@ class Law(abc.ABC):
         if isinstance(x, Tensor):
             return out
         return float(out) if out.ndim == 0 else out.cpu().numpy()
+
+
+def moment(name: str, value: float, exponent: int) -> float:
+    """The moment value 2^exponent of a law.
+
+    Raises
+    ------
+    ArithmeticError
+        If float64 does not hold it, as it does not hold squares below 1e-308 or above 1e308.
+    """
+    try:
+        found = math.ldexp(value, exponent)
+    except OverflowError:
+        found = math.inf
+    if not (value == 0 or sys.float_info.min <= abs(found) < math.inf):
+        log10 = math.log10(abs(value)) + exponent * math.log10(2)
+        raise ArithmeticError(
+            f"{name}: about 1e{log10:.0f}, which float64 does not hold; give the losses in another "
+            "unit."
+        )
+    return found
+
+
+def unit_exponent(x: np.ndarray) -> int:
+    """The exponent of a power of two in whose units the largest |x| is between 1/2 and 1."""
+    return math.frexp(float(np.abs(x).max()))[1]

@@ -44,3 +44,10 @@ def checked_losses(losses: ArrayLike, *, positive: bool = True, spread: bool = T
             f"losses: all {len(x)} are {x[0]}; no spread can be fitted. Do the hypotheses differ?"
         )
     return x
+
+
+def mean_and_deviation(x: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of losses of any scale, whose squares float64 may not hold."""
+    unit = np.abs(x).max()
+    scaled = x / unit
+    return float(scaled.mean() * unit), float(scaled.std(ddof=1) * unit)

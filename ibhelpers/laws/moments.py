@@ -11,8 +11,8 @@ from torch import Tensor
 
 from .._arguments import ArrayLike, generator_of, positive, whole
 from ._one_term import OneTerm
-from .law import Law
-from .losses import checked_losses
+from .law import Law, moment
+from .losses import checked_losses, mean_and_deviation
 
 
 class ScaledChi2(OneTerm):
@@ -56,7 +56,7 @@ class ScaledChi2(OneTerm):
             If the mean or the variance is not positive.
         """
         mean, variance = positive("mean", mean), positive("variance", variance)
-        return cls(2 * mean**2 / variance, variance / (2 * mean))
+        return cls(2 * mean * (mean / variance), variance / mean / 2)
 
     @classmethod
     def fit(cls, losses: ArrayLike) -> ScaledChi2:
@@ -68,7 +68,9 @@ class ScaledChi2(OneTerm):
             If there are fewer than 10 losses, one is NaN, inf, zero or negative, or all are equal.
         """
         x = checked_losses(losses)
-        return cls.from_moments(float(x.mean()), float(x.var(ddof=1)))
+        mean, deviation = mean_and_deviation(x)
+        r = deviation / mean
+        return cls(2 / r**2, mean * r**2 / 2)
 
 
 class Normal(Law):
@@ -110,8 +112,7 @@ class Normal(Law):
         ValueError
             If there are fewer than 10 losses, one is NaN or inf, or all are equal.
         """
-        x = checked_losses(losses, positive=False)
-        return cls(float(x.mean()), float(x.std(ddof=1)))
+        return cls(*mean_and_deviation(checked_losses(losses, positive=False)))
 
     def mean(self) -> float:
         """E[L]."""
@@ -119,7 +120,11 @@ class Normal(Law):
 
     def variance(self) -> float:
         """Var[L]."""
-        return self.standard_deviation**2
+        deviation, exponent = math.frexp(self.standard_deviation)
+        return moment("variance", deviation**2, 2 * exponent)
+
+    def _standard_deviation(self) -> float:
+        return self.standard_deviation
 
     def sample(self, n: int, *, seed: int) -> np.ndarray:
         """Draw n independent losses, shape (n,)."""
@@ -134,7 +139,7 @@ class Normal(Law):
 
     def _logpdf(self, x: Tensor) -> Tensor:
         z = self._standardise(x)
-        return -z * z / 2 - math.log(self.standard_deviation * math.sqrt(2 * math.pi))
+        return -z * z / 2 - math.log(self.standard_deviation) - math.log(2 * math.pi) / 2
 
     def _ilogcdf(self, logp: Tensor) -> Tensor:
         z = torch.from_numpy(special.ndtri_exp(logp.numpy()))

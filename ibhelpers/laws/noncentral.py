@@ -14,6 +14,8 @@ from .generalized_chi2 import GeneralizedChi2
 from .losses import checked_losses
 from .profile import ProfileLikelihood
 
+_LEAST_SPREAD = 1e-12  # of losses, relative to their mean: float64 has four digits of it
+
 
 class ScaledNoncentralChi2(OneTerm):
     r"""The paper's estimator: a scaled noncentral chi-squared law, loss = scale · χ²_df(nc).
@@ -86,7 +88,13 @@ class ScaledNoncentralChi2(OneTerm):
         search may stop far from it: see `released_fit`.
         """
         x = checked_losses(losses)
-        law, profile = cls._of_highest(Likelihood(x))
+        likelihood = Likelihood(x)
+        if likelihood.log_r < 2 * math.log(_LEAST_SPREAD):
+            raise ValueError(
+                f"losses: they agree to {math.exp(likelihood.log_r / 2):.0e} of their mean, and "
+                "rounding leaves too few digits of their differences to fit three parameters."
+            )
+        law, profile = cls._of_highest(likelihood)
         law.log_likelihood = law.log_likelihood_of(x)
         law.profile = profile
         return law
@@ -138,7 +146,7 @@ class ScaledNoncentralChi2(OneTerm):
         mean, variance = positive("mean", mean), positive("variance", variance)
         if not math.isfinite(skewness):
             raise ValueError(f"skewness: found {skewness!r}; give a finite number.")
-        r = variance / mean**2
+        r = variance / mean / mean
         # (1 + 2f)/(1 + f)² = 1 - g² with g = f/(1 + f)
         g = math.sqrt(min(max(1 - skewness / (2 * math.sqrt(r)), 0.0), 0.25))
         return cls._from_shape(mean, math.log(r), min(g / (1 - g), ProfileLikelihood.MOST_SHARE))

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._arguments import ArrayLike, Values, generator_of, positive, probability, whole
+from .._arguments import ArrayLike, Values, generator_of, number, positive, probability, whole
 from .empirical import Empirical
-from .law import Law
+from .law import Law, moment, unit_exponent
 from .losses import FEWEST, checked_losses
 
 
@@ -59,7 +59,9 @@ class GeneralizedPareto(Law):
     has_density = False
 
     def __init__(self, losses: ArrayLike, threshold: float, shape: float, scale: float) -> None:
-        self.threshold, self.shape = float(threshold), float(shape)
+        self.threshold, self.shape = number("threshold", threshold), number("shape", shape)
+        if not math.isfinite(self.threshold):
+            raise ValueError(f"threshold: found {threshold!r}; give a finite number.")
         self.scale = positive("scale", scale)
         if not -1 <= self.shape < 0:
             raise ValueError(f"shape: found {shape!r}; give one in [-1, 0).")
@@ -100,47 +102,76 @@ class GeneralizedPareto(Law):
         Raises
         ------
         ValueError
-            If there are fewer than 20 losses, one is NaN, inf or below the floor, or those in the
-            tail are all equal.
+            If there are fewer than 20 losses, one is NaN, inf or below the floor, those in the tail
+            are all equal, or so many are the smallest, or it is so near the floor, that no Pareto
+            tail has such losses.
 
         Notes
         -----
         ``scipy.stats.genpareto.fit`` knows no floor. For a given endpoint the best exponent is
         Hill's, α = n / sum log((u - e)/(x - e)), so that one dimension is left to search. The
         lowest tenth is the rule of W. H. DuMouchel, Annals of Statistics 11 (1983) 1019; α >= 1
-        leaves out the infinite likelihoods of an endpoint that touches the smallest loss.
+        leaves out the infinite likelihoods of an endpoint that touches the smallest loss. Where
+        several losses are the smallest, nor are endpoints candidates that are so near to it that
+        the probability of it falls below the sample's own 95 % limit (Clopper and Pearson's).
         """
         x = np.sort(checked_losses(losses, positive=False))
         if len(x) < 2 * FEWEST:
             raise ValueError(
                 f"losses: found {len(x)}; a tail of {FEWEST} needs at least {2 * FEWEST}."
             )
+        floor = number("floor", floor)
+        if not math.isfinite(floor):
+            raise ValueError(f"floor: found {floor}; give a finite number that no loss is below.")
         if x[0] < floor:
             raise ValueError(f"losses: the smallest is {x[0]}, below floor={floor}.")
         n = min(max(FEWEST, math.ceil(probability("fraction", fraction) * len(x))), len(x) - 1)
-        threshold = (x[n - 1] + x[n]) / 2
+        threshold = float(x[n - 1] / 2 + x[n] / 2)
         excess = threshold - x[:n]
         if not excess[0] > excess[-1]:
             raise ValueError(
                 f"losses: the {n} smallest are all {x[0]}; a discrete loss has no Pareto tail."
             )
-        width, alpha = _fit_excesses(excess, threshold - floor)
-        return cls(x, threshold, -1 / alpha, width / alpha)
+        found = _fit_excesses(excess, threshold - floor)
+        if found is None:
+            raise ValueError(
+                f"losses: {int((x == x[0]).sum())} of the {n} smallest are {x[0]}, too often and "
+                f"too near floor={floor:g} for a Pareto tail, which would say that such losses "
+                "are next to impossible; fit Empirical, or leave out losses that are exactly the "
+                "floor and count them apart."
+            )
+        width, alpha = found
+        law = cls(x, threshold, -1 / alpha, width / alpha)
+        if not law.lowest < x[0]:
+            raise ValueError(
+                f"losses: the {n} smallest agree to rounding, from {x[0]} to {x[n - 1]}; "
+                "subtract what they have in common before fitting a Pareto tail."
+            )
+        return law
 
     def mean(self) -> float:
         """E[L]."""
-        above = self._above()
-        tail = self.lowest + self._width * self._alpha / (self._alpha + 1)
-        return float(self._fraction() * tail + (1 - self._fraction()) * above.mean())
+        exponent, above, lowest, width = self._in_units()
+        tail = lowest + width * self._alpha / (self._alpha + 1)
+        mean = self._fraction() * tail + (1 - self._fraction()) * above.mean()
+        return moment("mean", float(mean), exponent)
 
     def variance(self) -> float:
         """Var[L]."""
-        mean, alpha = self.mean(), self._alpha
-        above = np.mean((self._above() - mean) ** 2)
-        shift = self.lowest - mean
-        tail = self._width**2 * alpha / (alpha + 2) + shift**2
-        tail += 2 * shift * self._width * alpha / (alpha + 1)
-        return float(self._fraction() * tail + (1 - self._fraction()) * above)
+        exponent, above, lowest, width = self._in_units()
+        mean, alpha = math.ldexp(self.mean(), -exponent), self._alpha
+        shift = lowest - mean
+        tail = width**2 * alpha / (alpha + 2) + shift**2
+        tail += 2 * shift * width * alpha / (alpha + 1)
+        variance = self._fraction() * tail + (1 - self._fraction()) * np.mean((above - mean) ** 2)
+        return moment("variance", float(variance), 2 * exponent)
+
+    def _in_units(self) -> tuple[int, np.ndarray, float, float]:
+        """A unit 2^exponent that squares do not leave; losses above u, endpoint and width in it."""
+        losses = self._all._losses.numpy()
+        exponent = unit_exponent(np.append(losses, self._width))
+        above = np.ldexp(losses[losses > self.threshold], -exponent)
+        return exponent, above, *(math.ldexp(a, -exponent) for a in (self.lowest, self._width))
 
     def sample(self, n: int, *, seed: int) -> np.ndarray:
         """Draw n losses, shape (n,): from the tail, or above the threshold from the losses."""
@@ -149,10 +180,6 @@ class GeneralizedPareto(Law):
 
     def _fraction(self) -> float:
         return math.exp(self._log_fraction)
-
-    def _above(self) -> np.ndarray:
-        losses = self._all._losses.numpy()
-        return losses[losses > self.threshold]
 
     def _logcdf(self, x: Tensor) -> Tensor:
         in_tail = torch.log(((x - self.lowest) / self._width).clamp(min=0))
@@ -176,7 +203,7 @@ class GeneralizedPareto(Law):
                 "of the samples and has no density; give smaller ones."
             )
         y = torch.log(((x - self.lowest) / self._width).clamp(min=0))
-        constant = self._log_fraction + math.log(self._alpha / self._width)
+        constant = self._log_fraction + math.log(self._alpha) - math.log(self._width)
         return torch.where(x < self.lowest, -math.inf, constant + (self._alpha - 1) * y)
 
     def _ilogcdf(self, logp: Tensor) -> Tensor:
@@ -188,22 +215,36 @@ class GeneralizedPareto(Law):
         )
 
 
-def _fit_excesses(excess: np.ndarray, most_width: float) -> tuple[float, float]:
+def _fit_excesses(excess: np.ndarray, most_width: float) -> tuple[float, float] | None:
     """The width u - e and the exponent α of highest likelihood for losses below a threshold.
 
-    Searched over s = 1/width, between 1/most_width and 1/(the largest excess): a grid finds the
-    neighbourhood of the maximum, a bounded search the maximum in it.
+    Searched over s = 1/width, from 1/most_width to where the endpoint is too near to the smallest
+    loss: a grid finds the neighbourhood of the maximum, a bounded search the maximum in it. None if
+    the smallest loss is too near even to the farthest endpoint.
     """
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import brentq, minimize_scalar
+    from scipy.special import betaincinv
 
-    n = len(excess)
+    n, largest = len(excess), excess.max()
+    excess = excess / largest  # 1/width of tiny losses is beyond float64
 
     def log_likelihood(s: Values) -> tuple[Values, Values]:
         total = -np.log1p(-np.multiply.outer(s, excess)).sum(-1)  # of log((u - e)/(x - e))
         alpha = np.maximum(n / total, 1.0)
         return n * np.log(alpha * s) - (alpha - 1) * total, alpha
 
-    low, high = 1 / most_width, (1 - 1e-9) / excess.max()
+    tied = int((excess == 1).sum())
+    least = math.log(betaincinv(tied, n - tied + 1, 0.025)) if tied > 1 else -math.inf
+
+    def surplus(s: float) -> float:
+        """Of the law's log share of the smallest loss; it falls as the endpoint comes nearer."""
+        return float(log_likelihood(s)[1]) * math.log1p(-s) - least
+
+    low, high = largest / most_width, 1 - 1e-9
+    if low >= 1 or surplus(low) < 0:
+        return None
+    if low < high and surplus(high) < 0:
+        high = brentq(surplus, low, high, xtol=1e-13)
     grid = np.geomspace(low, max(high, low * (1 + 1e-12)), 64)
     i = int(log_likelihood(grid)[0].argmax())
     found = minimize_scalar(
@@ -213,4 +254,4 @@ def _fit_excesses(excess: np.ndarray, most_width: float) -> tuple[float, float]:
         options={"xatol": 1e-9 * low},
     )
     s = found.x if -found.fun > log_likelihood(grid[i])[0] else grid[i]
-    return 1 / float(s), float(log_likelihood(s)[1])
+    return largest / float(s), float(log_likelihood(s)[1])

@@ -18,12 +18,12 @@ and noncentralities of the law, and what went into its offset.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from ._contour import Terms
+from ._terms import Terms, times_power_of_two
 
 _DEVIATIONS = 5.0  # standard deviations of what rounding errors add up to
 _POINTS = 600  # of the search for the best bound
@@ -54,6 +54,18 @@ class Rounding:
     weights_left_out: Tensor
     squares_left_out: Tensor
     floor: float = 0.0
+
+    def in_units(self, exponent: int) -> Rounding:
+        """The same in units of 2^exponent losses, as `Terms` are."""
+        half, odd = divmod(exponent, 2)
+        return replace(
+            self,
+            weight=math.ldexp(self.weight, -exponent),
+            root=math.ldexp(self.root, -half) / math.sqrt(2) ** odd,
+            weights_left_out=times_power_of_two(self.weights_left_out, -exponent),
+            squares_left_out=times_power_of_two(self.squares_left_out, -exponent),
+            floor=math.ldexp(self.floor, -exponent),
+        )
 
     def of_exponent(self, terms: Terms, t: Tensor) -> Tensor:
         """The error to expect in K(t) at every t, (X,); t may be negative."""

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from .._arguments import whole
-from ._contour import exponent_at
+from ._double_double import two_sum
 from ._saddlepoint import find_tilt
+from ._terms import exponent_at, times_power_of_two
 from .generalized_chi2 import GeneralizedChi2
 
 
@@ -88,15 +89,17 @@ def tilted_importance_sampling(
             f"{law.offset:.6g} and the mean {law.mean():.6g}, or use logcdf."
         )
     terms = law._terms
-    above = law._above_offset(torch.tensor([x], dtype=torch.float64, device=law.device))
+    distance = two_sum(*(torch.tensor([a], dtype=torch.float64) for a in (x, -law.offset)))
+    above = [times_power_of_two(a.to(law.device), -terms.exponent) for a in distance]
     t = find_tilt(terms, *above, upper=False)
     v = 1 + 2 * terms.w * t[:, None]
     exponent = float(exponent_at(terms, t, v, *above)[0])
     tilted = GeneralizedChi2(terms.w / v[0], terms.k, terms.delta / v[0])
-    below = float(above[0]) - tilted.sample(n, seed=seed)  # x - L
+    below = float(above[0]) - tilted.sample(n, seed=seed)  # x - L, in units of the terms
     weights = np.where(below >= 0, np.exp(-float(t) * below.clip(min=0)), 0.0)
     mean = float(weights.mean())
     if mean == 0:
         raise ArithmeticError(f"n: none of {n} tilted draws fell below x; give more.")
     relative_error = float(weights.std(ddof=1)) / mean / math.sqrt(n)
-    return TiltedEstimate(exponent + math.log(mean), relative_error, n, float(t))
+    tilt = math.ldexp(float(t), -terms.exponent)
+    return TiltedEstimate(exponent + math.log(mean), relative_error, n, tilt)

@@ -1,0 +1,296 @@
+"""The integral through the saddle, by a sum whose error is bounded; notation of `_contour`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ._saddle import Saddle
+from ._terms import Terms
+
+_SMALL_Z = 0.25  # terms with |z| below this all along the curve are summed as one power series
+_ORDER = 29  # 0.25^30 = 9e-19
+_PIECES = 6  # of the polynomial, which has 30 coefficients
+_END = -42.0  # the curve ends where the integrand has fallen to exp(-42) = 6e-19 of its start
+_BLOCK = 2**20  # numbers in the largest temporary arrays
+_SHIFT_NODES = 8  # on a shifted curve, where the integral of the modulus needs only its size
+_MARGIN = 2.0  # nats by which it is taken for larger, since the nodes are few
+_SMALL_SUM = 2**14  # terms times nodes: fewer cost less than to give every x its number of nodes
+_LOG_ACCURACY = 34.0  # nats: what the bound is made for, 2e-15
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The hyperbola t = t* + width * omega, omega(v) = bend (i sinh v - cosh v + 1), for every x.
+
+    With beta_i = width * 2 w_i/(1 + u_i) and z_i = beta_i omega, the exponent relative to t* is
+
+        linear omega - sum_i [ k_i/2 (log(1 + z_i) - z_i) - delta_i/2/(1 + u_i) z_i^2/(1 + z_i) ].
+
+    `bend` matches the curvature of steepest descent at t*, which the third derivative gives.
+    """
+
+    linear: Tensor  # (X,), width * (x + K'(t*))
+    pole: Tensor  # (X,): t = 0 lies at omega = -pole; inf where the integrand has no pole
+    bend: Tensor  # (X,)
+    beta: Tensor  # (X, N), increasing in the second index
+    half_k: Tensor  # (N,)
+    half_delta: Tensor  # (X, N), delta_i/2/(1 + u_i)
+
+    @classmethod
+    def through(cls, terms: Terms, saddle: Saddle, slope: Tensor, *, density: bool) -> Curve:
+        """Lay the curve through the saddle; slope is x + K'(t*)."""
+        pole = saddle.t / saddle.width
+        return cls(
+            linear=slope * saddle.width,
+            pole=torch.full_like(pole, torch.inf) if density else pole,
+            bend=3 / saddle.skew.clamp(min=1e-3),
+            beta=2 * terms.w / saddle.one_plus_u * saddle.width[:, None],
+            half_k=terms.k / 2,
+            half_delta=terms.delta / 2 / saddle.one_plus_u,
+        )
+
+    def rows(self, i: Tensor) -> Curve:
+        """The curves of some x."""
+        if len(i) == len(self.bend):
+            return self
+        per_x = (a[i] for a in (self.linear, self.pole, self.bend, self.beta))
+        return Curve(*per_x, self.half_k, self.half_delta[i])
+
+    def end(self) -> Tensor:
+        """Parameter v (X,) beyond which the integrand is negligible."""
+        v = torch.asinh(9.2 / self.bend)  # where a Gaussian of unit width would be
+        for _ in range(80):
+            modulus = self._log_modulus(None, *self._omega(v[:, None]))[:, 0]
+            if bool((modulus <= _END).all()):
+                break
+            v = torch.where(modulus > _END, 1.2 * v, v)
+        return v
+
+    def integral(self, accuracy: float, most_nodes: int) -> Tensor:
+        """1/(2 pi i) int exp(exponent) domega, over pole + omega where there is a pole; (X,).
+
+        NaN where it would take more nodes to bound the relative error by `accuracy`.
+        """
+        end = self.end()
+        series, bound = self._bound(end)
+        # Of the order of the result: a Gaussian of unit width, over the pole.
+        size = torch.where(self.pole.isinf(), 1.0, 1 / self.pole.abs()) / math.sqrt(2 * math.pi)
+        step = bound.step(math.log(accuracy / 4) + torch.log(size))
+        nodes = _rounded_up(end / step)
+        out, todo = torch.full_like(end, torch.nan), torch.nonzero(nodes <= most_nodes)[:, 0]
+        if len(todo) > 0 and self.beta.numel() * int(nodes[todo].max()) < _SMALL_SUM:
+            nodes[todo] = nodes[todo].max()
+        while len(todo):
+            counts = nodes[todo]
+            for n in torch.unique(counts).tolist():
+                i = todo[counts == n]
+                out[i] = self.rows(i).trapezoid(series.rows(i), end[i], n)
+            log_error = bound.log_error(end / nodes)[todo]
+            good = log_error <= math.log(accuracy) + torch.log(out[todo].abs())
+            out[todo[~good]] = torch.nan
+            todo = todo[~good & (2 * nodes[todo] <= most_nodes)]
+            nodes[todo] *= 2
+        return out
+
+    def trapezoid(self, series: PowerSeries, end: Tensor, nodes: int) -> Tensor:
+        """The integral by the trapezoid rule, (X,).
+
+        The two halves of the curve are conjugate, so one of them is enough.
+        """
+        h = end / nodes
+        v = h[:, None] * torch.arange(nodes + 1, device=h.device, dtype=h.dtype)
+        p, q = self._omega(v)
+        f = torch.exp(self._exponent(series, p, q))
+        f = f * self.bend[:, None] * torch.complex(torch.cosh(v), torch.sinh(v))  # domega/dv / i
+        if not bool(self.pole.isinf().all()):
+            f = f / torch.complex(self.pole[:, None] + p, q)
+        f = f.real
+        f[:, 0] /= 2
+        return h / torch.pi * f.sum(-1)
+
+    # --- the error of the sum ---------------------------------------------------------------
+
+    def _bound(self, end: Tensor) -> tuple[PowerSeries, SumBound]:
+        """What the error of `trapezoid` cannot exceed, and the terms that are a power series.
+
+        Where the integrand f is analytic for -b <= Im v <= a, the sum with step h differs from the
+        integral by at most
+
+            A / (exp(2 pi a/h) - 1) + B / (exp(2 pi b/h) - 1),
+
+        A and B being the integrals of |f| along Im v = a and Im v = -b (L. N. Trefethen and J. A.
+        C. Weideman, SIAM Review 56 (2014) 385, theorem 5.1). These lines are hyperbolas too, which
+        cross the real axis nearer to the singularities, or farther away. Moduli cannot cancel, so
+        that few nodes give A and B, and no accident makes the bound small.
+        """
+        pole_left = torch.where(self.pole > 0, self.pole, torch.inf)
+        pole_right = torch.where(self.pole < 0, -self.pole, torch.inf)
+        nearest = torch.stack([torch.minimum(pole_left, 1 / self.beta[:, -1]), pole_right], 1)
+        shift = _best_shift(nearest / self.bend[:, None], self.bend)
+        spacing = end / _SHIFT_NODES
+        u = spacing[:, None] * torch.arange(_SHIFT_NODES + 1, device=end.device)
+        p, q, modulus = self._shifted(u, shift)
+        flat_p, flat_q = p.reshape(len(p), -1), q.reshape(len(q), -1)
+        series = PowerSeries.of(self, torch.hypot(flat_p, flat_q).amax(-1))
+        log_f = self._log_modulus(series, flat_p, flat_q).reshape(p.shape) + torch.log(modulus)
+        log_f[..., 0] -= math.log(2)
+        size = torch.logsumexp(log_f, -1) + torch.log(spacing / torch.pi)[:, None] + _MARGIN
+        return series, SumBound(shift.abs(), size)
+
+    def _shifted(self, u: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Omega = p + iq at v = u + i shift, and |domega/dv / (pole + omega)|; (X, 2, nodes)."""
+        bend, a = self.bend[:, None, None], shift[..., None]
+        sinh, cosh = torch.sinh(u)[:, None], torch.cosh(u)[:, None]
+        c, s = torch.cos(a) + torch.sin(a), torch.cos(a) - torch.sin(a)
+        p, q = bend * (1 - c * cosh), bend * (s * sinh)
+        modulus = bend * torch.hypot(c * sinh, s * cosh)
+        if not bool(self.pole.isinf().all()):
+            modulus = modulus / torch.hypot(self.pole[:, None, None] + p, q)
+        return p, q, modulus
+
+    # --- the integrand ----------------------------------------------------------------------
+
+    def _omega(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        bend = self.bend[:, None]
+        return -2 * bend * torch.sinh(v / 2) ** 2, bend * torch.sinh(v)
+
+    def _exponent(self, series: PowerSeries, p: Tensor, q: Tensor) -> Tensor:
+        """The exponent at omega = p + iq, (X, nodes)."""
+        omega = torch.complex(p, q)
+        out = self.linear[:, None] * omega
+        if series.n > 0:
+            out = out + series(omega)
+        if series.n < len(self.half_k):
+            out = out + torch.complex(*self._direct(series.n, p, q, self._summand))
+        return out
+
+    def _log_modulus(self, series: PowerSeries | None, p: Tensor, q: Tensor) -> Tensor:
+        """The real part of the exponent at omega = p + iq, (X, nodes)."""
+        out, n = self.linear[:, None] * p, 0
+        if series is not None and series.n > 0:
+            out, n = out + series(torch.complex(p, q)).real, series.n
+        if n < len(self.half_k):
+            out = out + self._direct(n, p, q, self._summand_re)[0]
+        return out
+
+    def _direct(self, start: int, p: Tensor, q: Tensor, summand: Callable) -> list[Tensor]:
+        """Sums over the terms from `start`, in real arithmetic, a block of nodes at a time."""
+        beta, half_delta = self.beta[:, None, start:], self.half_delta[:, None, start:]
+        columns = max(1, _BLOCK // beta.numel())
+        blocks = [
+            [
+                part.sum(-1)
+                for part in summand(
+                    self.half_k[start:], half_delta, beta * p_[..., None], beta * q_[..., None]
+                )
+            ]
+            for p_, q_ in zip(p.split(columns, 1), q.split(columns, 1), strict=True)
+        ]
+        return [torch.cat(parts, 1) for parts in zip(*blocks, strict=True)]
+
+    @staticmethod
+    def _summand_re(half_k: Tensor, half_delta: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor]:
+        """The real part of a term's share in the exponent, at z = a + ib."""
+        excess = 2 * a + (a * a + b * b)  # |1 + z|^2 - 1
+        ratio = ((a - b) * (a + b) * (1 + a) + 2 * a * b * b) / (1 + excess)  # of z^2 / (1 + z)
+        return (half_k * (a - 0.5 * torch.log1p(excess)) + half_delta * ratio,)
+
+    @staticmethod
+    def _summand(half_k: Tensor, half_delta: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """A term's share in the exponent at z = a + ib, its real and its imaginary part."""
+        excess = 2 * a + (a * a + b * b)  # |1 + z|^2 - 1
+        square_re, square_im = (a - b) * (a + b), 2 * a * b
+        ratio_re = (square_re * (1 + a) + square_im * b) / (1 + excess)  # z^2 / (1 + z)
+        ratio_im = (square_im * (1 + a) - square_re * b) / (1 + excess)
+        return (
+            half_k * (a - 0.5 * torch.log1p(excess)) + half_delta * ratio_re,
+            half_k * (b - torch.atan2(b, 1 + a)) + half_delta * ratio_im,
+        )
+
+
+@dataclass(frozen=True)
+class PowerSeries:
+    """The first n terms, sum_j (-omega)^j sum_i (k_i/(2j) + delta_i/2) beta_i^j, for every x."""
+
+    n: int
+    coefficients: Tensor  # (X, _ORDER + 1), by increasing power; the first two are 0
+
+    @classmethod
+    def of(cls, curve: Curve, farthest: Tensor) -> PowerSeries:
+        """The series of the terms whose |z| is small as far as |omega| = farthest, (X,)."""
+        n = int((curve.beta * farthest[:, None] <= _SMALL_Z).all(0).sum())
+        minus_beta = -curve.beta[:, :n]
+        powers = torch.stack([curve.half_k[:n] * minus_beta, curve.half_delta[:, :n] * minus_beta])
+        sums = [torch.zeros_like(farthest).expand(2, -1)] * 2
+        for _ in range(2, _ORDER + 1):
+            powers *= minus_beta
+            sums.append(powers.sum(-1))
+        central, noncentral = torch.stack(sums, -1)
+        j = torch.arange(_ORDER + 1, device=farthest.device).clamp(min=1)
+        return cls(n, central / j + noncentral)
+
+    def rows(self, i: Tensor) -> PowerSeries:
+        """The series of some x."""
+        return PowerSeries(self.n, self.coefficients[i])
+
+    def __call__(self, omega: Tensor) -> Tensor:
+        """The sum at omega, (X, nodes); Horner's rule for six pieces of the polynomial at once."""
+        width = (_ORDER + 1) // _PIECES
+        pieces = self.coefficients[:, : width * _PIECES].reshape(-1, _PIECES, width, 1)
+        out = pieces[:, :, -1].to(omega.dtype)
+        for i in range(width - 2, -1, -1):
+            out = out * omega[:, None] + pieces[:, :, i]
+        square = omega * omega
+        top = square * square * omega  # to the power `width`, which is 5; `pow` takes logarithms
+        total = out[:, -1]
+        for i in range(_PIECES - 2, -1, -1):
+            total = total * top + out[:, i]
+        return total
+
+
+@dataclass(frozen=True)
+class SumBound:
+    """A bound of the error of a trapezoid sum from |f| on two lines, left and right of it."""
+
+    shift: Tensor  # (X, 2), a and b
+    log_size: Tensor  # (X, 2), log of A and B, over 2 pi
+
+    def log_error(self, h: Tensor) -> Tensor:
+        """Log of the most that the sum with step h is off, (X,)."""
+        reach = 2 * torch.pi * self.shift / h[:, None]
+        return torch.logsumexp(self.log_size - reach - torch.log(-torch.expm1(-reach)), -1)
+
+    def step(self, log_error: Tensor) -> Tensor:
+        """The step h with which each of the two errors is about exp(log_error), (X,)."""
+        decay = (self.log_size - log_error[:, None]).clamp(min=1.0)
+        return (2 * torch.pi * self.shift / decay).amin(-1)
+
+
+def _rounded_up(nodes: Tensor) -> Tensor:
+    """The next of 8, 10, 12, 14, 16, 20, 24, ...: few different numbers, for many x at once."""
+    octave = 2.0 ** torch.floor(torch.log2(nodes.clamp(min=8.0, max=1e9)) + 1e-12)
+    return (torch.ceil(nodes.clamp(min=8.0, max=1e9) * 4 / octave) * octave / 4).long()
+
+
+def _best_shift(nearest: Tensor, bend: Tensor) -> Tensor:
+    """About the shifts of v at which the bound is least, to the left and, negative, to the right.
+
+    `nearest`, (X, 2), is the distance of the nearest singularity on either side, in units of the
+    bend. The integrand is taken for the (1 + omega/ell)^(-ell^2), up to its linear part, that has
+    its second and third derivatives at 0; a poor guess costs nodes, not digits.
+    """
+    sign = nearest.new_tensor([1.0, -1.0])
+    ell = bend[:, None, None] * (2 / 3)
+    # The shifted curve crosses the real axis at bend (1 - sqrt 2 sin(pi/4 + shift)).
+    sine = ((1 + sign * nearest.clamp(max=1.0)) / math.sqrt(2)).clamp(max=1.0)
+    most = torch.minimum(0.93 * (torch.asin(sine) - math.pi / 4).abs(), 8 / ell[..., 0])
+    shift = (sign * most)[..., None] * torch.linspace(0.1, 1, 10, device=bend.device)
+    r = 1.5 * (1 - math.sqrt(2) * torch.sin(math.pi / 4 + shift))  # omega/ell at the crossing
+    growth = torch.where(r > -0.999, ell**2 * (r - torch.log1p(r.clamp(min=-0.999))), 1e9)
+    best = ((_LOG_ACCURACY + growth) / shift.abs()).argmin(-1, keepdim=True)
+    return shift.gather(-1, best)[..., 0]
