@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import re
 import resource
 import signal
@@ -14,10 +15,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from tqdm import notebook
 
 import ibhelpers as ib
 from ibhelpers import networks
 from ibhelpers.networks import space as space_module
+from ibhelpers.networks.checkpoint import Checkpoint
 
 torch.set_num_threads(1)
 
@@ -458,6 +461,97 @@ def test_a_full_disk_does_not_stop_the_run(task, tmp_path):
     assert len(caught) == 1
     assert_same(found, expected)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_two_runs_on_one_file_leave_it_whole(task, tmp_path):
+    """Two objects that write in turn into the same file, as two processes do."""
+    file = tmp_path / "run.npz"
+    one, other = (Checkpoint(file, {"seed": "0"}) for _ in range(2))
+    columns = {"train_loss": np.arange(3.0)}
+    with one._replacing() as half:
+        half.write(b"half of one")
+        other.save(columns, 1.0)
+        assert len(list(tmp_path.glob("*.tmp"))) == 1  # the half, which nobody else may remove
+        Checkpoint(file, {"seed": "0"})
+        assert len(list(tmp_path.glob("*.tmp"))) == 1
+        np.testing.assert_array_equal(other.load()[0]["train_loss"], columns["train_loss"])
+    (tmp_path / "run.npz.abandoned.tmp").write_bytes(b"of a run that was killed")
+    Checkpoint(file, {"seed": "0"})
+    assert os.listdir(tmp_path) == ["run.npz"]
+
+
+def test_a_link_stays_a_link(task, tmp_path):
+    (tmp_path / "disk").mkdir()
+    link, file = tmp_path / "run.npz", tmp_path / "disk" / "run.npz"
+    link.symlink_to(file)
+    found = make().train(task, 2, seed=0, checkpoint=link)
+    assert link.is_symlink() and file.is_file() and not file.is_symlink()
+    assert_same(make().train(task, 2, seed=0, checkpoint=file), found)
+    assert os.listdir(tmp_path / "disk") == ["run.npz"]
+
+
+def test_bodies_that_differ_are_told_apart_where_the_head_starts_at_zero(task, tmp_path):
+    class Body(nn.Sequential):
+        def __init__(self, factor):
+            super().__init__(nn.Linear(64, 4), nn.Tanh(), nn.Linear(4, 10))
+            self.factor = factor
+            nn.init.zeros_(self[2].weight)
+            nn.init.zeros_(self[2].bias)
+
+        def forward(self, x):
+            return self[2](self.factor * self[1](self[0](x)))
+
+    file = tmp_path / "run.npz"
+    make(lambda task: Body(1.0)).train(task, 2, seed=0, checkpoint=file)
+    with pytest.raises(ValueError, match="belongs to another run: computation"):
+        make(lambda task: Body(2.0)).train(task, 2, seed=0, checkpoint=file)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        networks.linear(),
+        networks.mlp(width=3, parameterisation="ntk", train="readout"),
+        networks.cnn(channels=(2,)),
+        networks.vit(patch=4, dim=4, depth=1, heads=1),
+        networks.resnet(channels=2, blocks=1),
+    ],
+    ids=repr,
+)
+def test_spaces_and_ensembles_can_be_pickled(task, architecture):
+    space = make(architecture)
+    again = pickle.loads(pickle.dumps(space))
+    ensemble = space.train(task, 2, seed=0)
+    assert repr(again) == repr(space)
+    assert_same(again.train(task, 2, seed=0), ensemble)
+    assert_same(pickle.loads(pickle.dumps(ensemble)), ensemble)
+
+
+def test_the_task_is_looked_at_for_a_checkpoint_only(task, tmp_path, monkeypatch):
+    looks = []
+    monkeypatch.setattr(space_module, "task_identity", lambda task: looks.append(task) or {})
+    make().train(task, 2, seed=0)
+    assert not looks
+    make().train(task, 2, seed=0, checkpoint=tmp_path / "run.npz")
+    assert len(looks) == 1
+
+
+def test_the_bar_of_a_notebook_is_half_full_when_half_is_done(monkeypatch):
+    bars = []
+
+    def bar(**options):
+        bars.append(notebook.tqdm(**options | {"delay": 0, "mininterval": 0, "display": False}))
+        return bars[-1]
+
+    monkeypatch.setattr(space_module, "tqdm", bar)
+    moving = space_module._Bar(10, 4, shown=True)
+    moving.advance(20)
+    _, inside, _ = bars[0].container.children
+    bars[0].refresh()
+    assert (inside.value, inside.max) == (5, 10)
+    moving.set(40)
+    assert bars[0].n == 10
+    moving.close()
 
 
 def test_a_run_that_is_killed_at_any_moment_ends_with_the_same_numbers(task, tmp_path):
