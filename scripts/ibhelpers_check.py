@@ -31,6 +31,7 @@ PACKAGES = {
     "PIL": "pillow",
     "pooch": "pooch",
     "psutil": "psutil",
+    "flint": "python-flint",
     "tqdm": "tqdm",
 }
 

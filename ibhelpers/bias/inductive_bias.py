@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from .._arguments import ArrayLike, Values, as_array, as_float64
-from ..laws.law import Law
+from ..laws import Law, TailIntegralError
 from .trace import BridgeTrace, Trace
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+_READABLE = 1e12  # more bits than this are printed with an exponent
 _MOST_DIGITS = 16.0  # of a float64
+_SHARPENED_BELOW = 6.0  # digits with which a law is asked for better parameters
 _ENOUGH_DIGITS = 4.0  # with fewer, the answer says so
 _FIRST_DIGIT = 0.5  # an error of a third; with fewer, the answer is what is certain
 
@@ -150,7 +153,7 @@ class InductiveBias:
             number = f"{bits:.{left}g}" if bits >= 1 else f"{bits:.1f}"
             return f"{number} {at} (rounding errors leave {left} digit{plural})"
         how = "exact" if self.law is not None and self.law.exact else "of a fitted law"
-        return f"{bits:.1f} {at} ({how})"
+        return f"{bits:.1f} {at} ({how})" if bits < _READABLE else f"{bits:.6g} {at} ({how})"
 
 
 def inductive_bias(law: Law, target_error: ArrayLike) -> InductiveBias:
@@ -222,17 +225,41 @@ def _within(
 def _rounded(
     log_p: ArrayLike, errors: Tensor, x: Tensor, target: np.ndarray, law: Law
 ) -> InductiveBias:
-    """The bias under a law that knows its rounding errors."""
-    log_p, error = np.asarray(log_p), errors.cpu().numpy()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(error == 0, 0.0, np.where(np.isinf(error), 1.0, error / -log_p))
-        digits = np.clip(-np.log10(share), 0.0, _MOST_DIGITS)
-    bits, none_left = _bits(log_p), np.asarray(digits < _FIRST_DIGIT)
+    """The bias under a law that knows its rounding errors, or is asked for more digits."""
+    log_p, digits = np.array(log_p), _digits(np.asarray(log_p), errors)
+    few = np.asarray(digits < _SHARPENED_BELOW)
+    sharp = law.sharpened if few.any() else None
+    if sharp is not None:
+        log_p[few], digits[few] = _with_digits(sharp, x[torch.from_numpy(few)])
+    bits, none_left = _bits(log_p), digits < _FIRST_DIGIT
     if none_left.any():
-        bits = np.where(none_left, _bits(law.log_upper(x).cpu()), bits)
+        most = (law if sharp is None else sharp).log_upper(x).cpu()
+        bits = np.where(none_left, _bits(most), bits)
     return InductiveBias(
         _plain(bits), _plain(target), law, digits=_plain(digits), at_least=_plain(none_left)
     )
+
+
+def _with_digits(law: Law, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Log P(L <= x) of a vector and its digits; no digit where the integral has none."""
+    log_p, digits = np.full(len(x), -math.inf), np.zeros(len(x))
+    for i, one in enumerate(x):
+        try:
+            log_p[i] = law.logcdf(float(one))
+        except TailIntegralError:
+            continue
+        errors = law.log_errors(one)
+        assert errors is not None  # a law that is sharper knows its errors
+        digits[i] = _digits(np.asarray(log_p[i]), errors)
+    return log_p, digits
+
+
+def _digits(log_p: np.ndarray, errors: Tensor) -> np.ndarray:
+    """Decimal digits of log P that are free of rounding errors."""
+    error = errors.cpu().numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(error == 0, 0.0, np.where(np.isinf(error), 1.0, error / -log_p))
+        return np.array(np.clip(-np.log10(share), 0.0, _MOST_DIGITS))
 
 
 def _bits(log_p: ArrayLike) -> np.ndarray | np.floating:

@@ -42,6 +42,9 @@ class GeneralizedChi2(Law):
         c, in units of the loss; no loss lies below it.
     rounding : Rounding, optional
         How far the parameters may be off, where they were computed; exact when not given.
+    sharper : callable, optional
+        Gives the same law from parameters with more digits, or None; asked at most once, and only
+        where these parameters leave too few.
 
     Raises
     ------
@@ -80,6 +83,7 @@ class GeneralizedChi2(Law):
         offset: float = 0.0,
         *,
         rounding: Rounding | None = None,
+        sharper: Callable[[], GeneralizedChi2 | None] | None = None,
     ) -> None:
         w, k, delta = _parameters(weights, df, nc)
         if not math.isfinite(offset):
@@ -87,7 +91,7 @@ class GeneralizedChi2(Law):
         self.offset = float(offset)
         self.lowest, self.device = self.offset, w.device
         self._terms = Terms.merge(w, k, delta)
-        self._rounding = rounding
+        self._rounding, self._sharper = rounding, sharper
 
     @property
     def weights(self) -> Tensor:
@@ -208,6 +212,11 @@ class GeneralizedChi2(Law):
         -408.5228, exactly -408.5228
         """
         return self._map(self._saddlepoint_logcdf, "x", x)
+
+    @functools.cached_property
+    def sharpened(self) -> GeneralizedChi2 | None:
+        """The same law from parameters with more digits, where they can be had."""
+        return None if self._sharper is None else self._sharper()
 
     def log_errors(self, x: Tensor) -> Tensor:
         """Error to expect in log P(L <= x), of the shape of x: of the integral and of `rounding`.

@@ -44,6 +44,9 @@ class Law(abc.ABC):
     lowest: float
     """The largest x with P(L < x) = 0; no loss lies below it."""
 
+    sharpened: Law | None = None
+    """The same law from parameters with more digits, where they can be had."""
+
     device: torch.device = torch.device("cpu")
 
     @abc.abstractmethod

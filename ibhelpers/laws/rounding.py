@@ -44,6 +44,8 @@ class Rounding:
     weights_left_out, squares_left_out : Tensor, shape (L,)
         Of each direction that went into the offset: a weight that cannot be told from 0 (its
         modulus), and its part of the offset.
+    relative : float
+        Share by which each weight may be off besides.
     floor : float
         At least 0: no loss is smaller than this, however the rounding went.
     """
@@ -53,6 +55,7 @@ class Rounding:
     df: float
     weights_left_out: Tensor
     squares_left_out: Tensor
+    relative: float = 0.0
     floor: float = 0.0
 
     def in_units(self, exponent: int) -> Rounding:
@@ -77,7 +80,8 @@ class Rounding:
         at_random = at_random + self.root * 2 * size * squares.sqrt()
         by_leaving_out = size * self.df * left_out.sum()
         by_leaving_out = by_leaving_out + 2 * t**2 * (left_out * self.squares_left_out).sum()
-        return _DEVIATIONS * at_random + by_leaving_out
+        changes = terms.w * g * (terms.k + 2 * terms.delta * g)
+        return _DEVIATIONS * at_random + by_leaving_out + self.relative * size * changes.sum(-1)
 
     def log_upper(self, terms: Terms, x: Tensor) -> Tensor:
         r"""An upper limit of log P(L <= x), from Chernoff's bound, however large the errors are.
@@ -95,16 +99,16 @@ class Rounding:
         rho = _DEVIATIONS * self.root * (directions * self.df) ** 0.5
         w = torch.cat([self.weights_left_out, terms.w])
         squares = torch.cat([self.squares_left_out, terms.delta * terms.w])
-        t = self._points(float(terms.w[-1]), omega).to(x.device)
+        t = self._points(terms, omega).to(x.device)
         volume = terms.k / 2 * torch.log1p(2 * t[:, None] * (terms.w - omega).clamp(min=0))
         s = (squares / (1 + 2 * t[:, None] * (w + omega))).sum(-1).sqrt()
         most = -volume.sum(-1) - t * (s - rho).clamp(min=0) ** 2
         upper = (x[:, None] * t + most).amin(-1).clamp(max=0.0)
         return torch.where((x < self.floor) | (x <= 0), -torch.inf, upper)
 
-    @staticmethod
-    def _points(largest: float, omega: float) -> Tensor:
+    def _points(self, terms: Terms, omega: float) -> Tensor:
         """Values of t at which to look for the best bound."""
-        smallest = max(min(omega, largest), 1e-300 * largest, 1e-300)
-        start, end = math.log(1e-3 / largest), math.log(1e6 / smallest)
-        return torch.linspace(start, end, _POINTS, dtype=torch.float64).exp()
+        smallest = torch.cat([terms.w, self.weights_left_out]).min()
+        end = math.log(1e6) - math.log(max(float(smallest), omega, 1e-300))
+        start = math.log(1e-3) - math.log(float(terms.w[-1]))
+        return torch.linspace(start, max(start, end), _POINTS, dtype=torch.float64).exp()

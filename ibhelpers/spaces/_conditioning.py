@@ -16,7 +16,7 @@ blocks on L's diagonal it is never written or read.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float64
@@ -61,6 +61,7 @@ class Conditioning:
     rows: Float64[Tensor, "rows n"]
     n_test: int
     jitter: float
+    _conditions: dict[int, float] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(
@@ -71,6 +72,7 @@ class Conditioning:
         *,
         noise: float,
         what: str,
+        jitters: tuple[float, ...] = (0.0, *JITTERS),
     ) -> Conditioning:
         """Condition on the first n points, with targets y; the others are test inputs.
 
@@ -85,7 +87,7 @@ class Conditioning:
         (n, k), m = y.shape, len(points) - len(y)
         mean_variance = float(kernel.diagonal(points[:n]).mean())
         rows = y.new_empty(n + m + k, n)
-        for share in (0.0, *JITTERS):
+        for share in jitters:
             jitter = share * mean_variance
             with progress_bar(what, _work(n, m + k, points)) as bar:
                 if _eliminate(rows, kernel, points, y, noise + jitter, bar):
@@ -142,10 +144,13 @@ class Conditioning:
 
         That of the pivots, or the largest pivot times the norm of the inverse.
         """
-        factor = self.factor[:size, :size]
-        pivots = factor.diagonal()
-        by_pivots = float(pivots.max() / pivots.min()) ** 2
-        return max(by_pivots, self._largest(size) * inverse_norm(factor))
+        if size not in self._conditions:
+            factor = self.factor[:size, :size]
+            pivots = factor.diagonal()
+            by_pivots = float(pivots.max() / pivots.min()) ** 2
+            estimate = max(by_pivots, self._largest(size) * inverse_norm(factor))
+            self._conditions[size] = estimate
+        return self._conditions[size]
 
     def _largest(self, size: int) -> float:
         """The largest pivot, which is no larger than the largest entry of the diagonal."""
@@ -182,7 +187,8 @@ def _eliminate(
 
 def inverse_norm(factor: Float64[Tensor, "n n"]) -> float:
     """The norm of (L Lᵀ)⁻¹, from below: two steps of power iteration from random vectors."""
-    once = _solve_transposed(factor, _solve(factor, probes(len(factor), factor)))
+    few = probes(len(factor), factor)[:, :2].contiguous()
+    once = _solve_transposed(factor, _solve(factor, few))
     before = float(once.norm())  # solving again takes its place
     return float(_solve_transposed(factor, _solve(factor, once)).norm()) / before
 

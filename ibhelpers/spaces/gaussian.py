@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -30,6 +31,7 @@ from ._conditioning import (
     memory_needed,
     subtract_gram_,
 )
+from ._precise import is_within_reach, precise_law, precise_posterior
 from .assessment import Assessment
 from .choice import Choice
 from .loss import Loss, loss_function
@@ -281,9 +283,33 @@ class GaussianSpace:
         -----
         UserWarning
             If jitter was needed, and how much; if rounding errors leave fewer than four digits of
-            the mean or of the largest variance, and how many.
+            the mean or of the largest variance, and how many. Not for small tasks under this
+            package's kernels: these are conditioned again with as many digits as it takes.
         """
+        if is_within_reach(self.kernel, task, self.noise):
+            posterior = self._small_posterior(task)
+            if posterior is not None:
+                return posterior
         (posterior,) = self._posteriors(task, self._condition(task), [task.n_train])
+        return posterior
+
+    def _small_posterior(self, task: Task) -> Posterior | None:
+        """The posterior in float64 or, where that leaves fewer than four digits, with all of them.
+
+        None where even that is not possible, and where bad input has to be named.
+        """
+        self._refuse_what_has_no_answer(task)
+        points = self._tensor(np.concatenate([task.X_train, task.X_test]))
+        y = self._tensor(task.y_train)
+        try:
+            conditioning = Conditioning.of(
+                self.kernel, points, y, noise=self.noise, what="conditioning", jitters=(0.0,)
+            )
+        except NotPositiveDefiniteError:
+            return precise_posterior(self.kernel, task, self.noise, self.device)
+        (posterior,) = self._posteriors(task, conditioning, [task.n_train], tell=False)
+        if posterior.is_doubtful:
+            return precise_posterior(self.kernel, task, self.noise, self.device)
         return posterior
 
     def prior(self, task: Task) -> Posterior:
@@ -364,7 +390,15 @@ class GaussianSpace:
                 "for the bits of rare losses: ibhelpers.rare_event_bias(space, task, loss=..., "
                 "target_error=...)."
             )
-        return self.spectrum(task).loss_law(self._tensor(task.y_test), self._floor(task))
+        return self._law_of(self.spectrum(task), task)
+
+    def _law_of(self, spectrum: Spectrum, task: Task) -> GeneralizedChi2:
+        """The law of the loss, from a spectrum that was asked for already."""
+        floor = _loss_at_known_inputs(task) if self.noise == 0 else 0.0
+        sharper = None
+        if spectrum.jitter == 0 and is_within_reach(self.kernel, task, self.noise):
+            sharper = functools.partial(precise_law, self.kernel, task, self.noise, floor)
+        return spectrum.loss_law(self._tensor(task.y_test), floor=floor, sharper=sharper)
 
     def assess(self, task: Task) -> Assessment:
         """What speaks for and against the space on a task, from one factorisation.
@@ -386,7 +420,7 @@ class GaussianSpace:
         (posterior,) = self._posteriors(task, conditioning, [task.n_train])
         spectrum = Spectrum.of(posterior)  # in the memory of the posterior's covariance
         return Assessment(
-            spectrum.loss_law(self._tensor(task.y_test), self._floor(task)),
+            self._law_of(spectrum, task),
             posterior.mean,
             evidence.log_marginal_likelihood(conditioning.factor, y_train),
             evidence.leave_one_out(conditioning.factor, y_train),
@@ -432,12 +466,16 @@ class GaussianSpace:
                 f"number from 1 to {task.n_train}."
             )
         increasing = sorted(set(sizes))
-        y_test = self._tensor(task.y_test)
-        part = _first(task, increasing[-1])
-        posteriors = self._posteriors(part, self._condition(part, keep=True), increasing)
+        parts = [_first(task, size) for size in increasing]
+        posteriors: Iterable[Posterior]
+        if is_within_reach(self.kernel, task, self.noise):
+            posteriors = map(self.posterior, parts)
+        else:
+            conditioning = self._condition(parts[-1], keep=True)
+            posteriors = self._posteriors(parts[-1], conditioning, increasing)
         laws = {
-            size: Spectrum.of(posterior).loss_law(y_test, self._floor(_first(task, size)))
-            for size, posterior in zip(increasing, posteriors, strict=True)
+            part.n_train: self._law_of(Spectrum.of(posterior), part)
+            for part, posterior in zip(parts, posteriors, strict=True)
         }
         return {size: laws[size] for size in sizes}
 
@@ -539,12 +577,8 @@ class GaussianSpace:
                 yield outputs[: n - start]
                 bar.update(rows * k * m**2)
 
-    def _floor(self, task: Task) -> float:
-        """The loss that remains at test inputs that are training inputs, all fitted exactly."""
-        return _loss_at_known_inputs(task) if self.noise == 0 else 0.0
-
     def _posteriors(
-        self, task: Task, conditioning: Conditioning, sizes: list[int]
+        self, task: Task, conditioning: Conditioning, sizes: list[int], *, tell: bool = True
     ) -> Iterator[Posterior]:
         """Posteriors given the first of the training examples, for increasing sizes."""
         X_test = self._tensor(task.X_test)
@@ -563,7 +597,7 @@ class GaussianSpace:
                 mean_error=mean_error,
                 covariance_error=EPS * prior_variance + variance_error / task.n_test**0.5,
             )
-            if not conditioning.jitter:  # which has been told already
+            if tell and not conditioning.jitter:  # which has been told already
                 warn_of_rounding(posterior, f"{self.kernel!r}")
             yield posterior
 
@@ -572,11 +606,7 @@ class GaussianSpace:
 
         Nothing large is allocated before it is known to fit.
         """
-        refuse_orphans()
-        if self.noise == 0:
-            _refuse_contradictions(task)
-            self._refuse_certainties(task)
-        _refuse_sizes(self.kernel, self.kernel.diagonal(self._tensor(task.X_train)), self.noise)
+        self._refuse_what_has_no_answer(task)
         n, m, k, d = _sizes(task)
         needed = self._refuse_what_cannot_fit(n, m if test else 0, k, d, keep)
         points = self._tensor(task.X_train)
@@ -623,6 +653,14 @@ class GaussianSpace:
                 else "Give fewer test examples, or a device with more memory."
             )
         )
+
+    def _refuse_what_has_no_answer(self, task: Task) -> None:
+        """Whatever conditions on the task asks this first."""
+        refuse_orphans()
+        if self.noise == 0:
+            _refuse_contradictions(task)
+            self._refuse_certainties(task)
+        _refuse_sizes(self.kernel, self.kernel.diagonal(self._tensor(task.X_train)), self.noise)
 
     def _refuse_certainties(self, task: Task) -> None:
         """Without noise no target but 0 is fitted where all hypotheses are 0, or all but."""
@@ -678,8 +716,10 @@ def _first(task: Task, n: int) -> Task:
 
 def _loss_at_known_inputs(task: Task) -> float:
     """The part of the loss at test inputs that are training inputs, if their targets are fitted."""
-    rows = {x.tobytes(): row for row, x in enumerate(task.X_train + 0.0)}  # no -0.0, as below
-    known = [(i, rows.get(x.tobytes())) for i, x in enumerate(task.X_test + 0.0)]
+    trained, tested = task.X_train.sum(1), task.X_test.sum(1)  # alike where rows are equal
+    few, asked = (np.flatnonzero(np.isin(*sums)) for sums in ((trained, tested), (tested, trained)))
+    rows = {(task.X_train[row] + 0.0).tobytes(): row for row in few}  # no -0.0, as below
+    known = [(i, rows.get((task.X_test[i] + 0.0).tobytes())) for i in asked]
     errors = [task.y_train[row] - task.y_test[i] for i, row in known if row is not None]
     return float(np.square(errors).sum()) / task.y_test.size * (1 - 1e-12)  # rounded down
 

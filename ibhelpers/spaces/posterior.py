@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -46,6 +47,19 @@ class Posterior:
     mean_error: float
     covariance_error: float
 
+    def shares_of_rounding(self) -> tuple[float, float]:
+        """Rounding errors to expect, as shares: of the hypotheses' outputs; of their variance."""
+        variances = self.covariance.diagonal()
+        # Where the mean is nearly 0, few of its digits matter.
+        scale = float(self.mean.square().mean() + variances.mean().clamp(min=0)) ** 0.5
+        variance = self.resolution / max(float(variances.max()), TINY)
+        return self.mean_error / max(scale, TINY), min(variance, 1.0)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether fewer than four digits of the mean, or of the largest variance, are certain."""
+        return max(self.shares_of_rounding()) > _DOUBT
+
 
 @dataclass(frozen=True)
 class Spectrum:
@@ -59,7 +73,7 @@ class Spectrum:
         Λ, increasing.
     directions : Tensor, shape (m, m)
         U, one direction a column.
-    resolution, mean_error, covariance_error : float
+    resolution, mean_error, covariance_error, jitter : float
         As of the `Posterior`.
     """
 
@@ -69,6 +83,7 @@ class Spectrum:
     resolution: float
     mean_error: float
     covariance_error: float
+    jitter: float
 
     @classmethod
     def of(cls, posterior: Posterior) -> Spectrum:
@@ -89,12 +104,20 @@ class Spectrum:
             posterior.resolution,
             posterior.mean_error,
             math.hypot(posterior.covariance_error, diagonalising),
+            posterior.jitter,
         )
 
-    def loss_law(self, y_test: Float64[Tensor, "m k"], floor: float = 0.0) -> GeneralizedChi2:
+    def loss_law(
+        self,
+        y_test: Float64[Tensor, "m k"],
+        *,
+        floor: float = 0.0,
+        sharper: Callable[[], GeneralizedChi2 | None] | None = None,
+    ) -> GeneralizedChi2:
         """The law of the mean squared error; the formula is at `GaussianSpace.loss_law`.
 
-        No loss is below ``floor``, as the caller knows from elsewhere.
+        No loss is below ``floor``, and ``sharper`` gives the law with more digits, as the caller
+        knows from elsewhere.
         """
         m, k = y_test.shape
         squares = (self.directions.T @ (self.mean - y_test)).square().sum(1)
@@ -117,6 +140,7 @@ class Spectrum:
                 squares_left_out=squares[~free] / (m * k),
                 floor=floor,
             ),
+            sharper=sharper,
         )
 
 
@@ -147,17 +171,13 @@ def rounding_errors(
 
 def warn_of_rounding(posterior: Posterior, kernel: str) -> None:
     """Say so if fewer than four digits of the mean, or of the largest variance, are certain."""
-    variances = posterior.covariance.diagonal()
-    # Of the outputs of hypotheses: where the mean is nearly 0, few of its digits matter.
-    scale = float(posterior.mean.square().mean() + variances.mean().clamp(min=0)) ** 0.5
-    mean = posterior.mean_error / max(scale, TINY)
-    variance = posterior.resolution / max(float(variances.max()), TINY)
+    mean, variance = posterior.shares_of_rounding()
     # Where no variance is certain, no hypothesis differs from the mean, and there is no law.
     if mean > _DOUBT or _DOUBT < variance < 1:
         warn(
             f"the covariance of the training inputs under {kernel} is nearly singular (condition "
             f"number at least {posterior.condition:.0e}): expect rounding errors of {mean:.0e} of "
-            f"the mean of the hypotheses, and {min(variance, 1.0):.0e} of their largest variance, "
+            f"the mean of the hypotheses, and {variance:.0e} of their largest variance, "
             "and no more digits in a law of the loss. Give noise > 0, or a kernel that tells the "
             "inputs apart."
         )

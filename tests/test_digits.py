@@ -1,0 +1,253 @@
+"""How many digits of an exact answer are right, against mpmath in 150 digits."""
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+
+import ibhelpers as ib
+from ibhelpers.kernels import RBF, FunctionKernel, Laplace, Linear, Matern, RationalQuadratic
+from ibhelpers.kernels.balls import in_balls
+from ibhelpers.spaces import _precise
+
+
+def as_function(amplitude, lengthscale):
+    """An RBF kernel that the package takes for a reader's own: it stays in float64."""
+
+    def values(A, B):
+        squares = ((A[:, None] - B) ** 2).sum(-1)
+        return amplitude * torch.exp(-squares / (2 * lengthscale**2))
+
+    return FunctionKernel(values)
+
+
+def posterior_in_150_digits(task, amplitude, lengthscale, noise):
+    """Mean and covariance under an RBF kernel, by the textbook's formulae."""
+
+    def K(A, B):
+        return mpmath.matrix(
+            [
+                [
+                    amplitude
+                    * mpmath.exp(
+                        -sum(
+                            (mpmath.mpf(x) - mpmath.mpf(z)) ** 2 for x, z in zip(a, b, strict=True)
+                        )
+                        / (2 * mpmath.mpf(lengthscale) ** 2)
+                    )
+                    for b in B.tolist()
+                ]
+                for a in A.tolist()
+            ]
+        )
+
+    X, Z = task.X_train, task.X_test
+    inverse = mpmath.inverse(K(X, X) + mpmath.mpf(noise) * mpmath.eye(len(X)))
+    solve = K(Z, X) * inverse
+    return solve * mpmath.matrix(task.y_train.tolist()), K(Z, Z) - solve * K(X, Z)
+
+
+def true_law(task, amplitude, lengthscale, noise):
+    """The law with every weight to its last digit, however small."""
+    with mpmath.workdps(150):
+        mean, covariance = posterior_in_150_digits(task, amplitude, lengthscale, noise)
+        variance, directions = mpmath.eigsy(covariance)
+        residual = directions.T * (mean - mpmath.matrix(task.y_test.tolist()))
+        m = task.n_test
+        return ib.laws.GeneralizedChi2(
+            [float(v / m) for v in variance],
+            1,
+            [float(residual[i] ** 2 / variance[i]) for i in range(m)],
+        )
+
+
+def a_task(seed):
+    """A few points, a smooth function with some noise, and a kernel smoother than it."""
+    rng = np.random.default_rng(seed)
+    n, m, d = int(rng.integers(3, 9)), int(rng.integers(3, 8)), int(rng.integers(1, 3))
+    X = rng.uniform(0, 5, (n + m, d))
+    y = np.sin(X.sum(1)) + rng.normal(size=n + m) * 10 ** rng.uniform(-3, 0)
+    kernel = (10 ** rng.uniform(-1, 1), 10 ** rng.uniform(-0.2, 1.3))
+    noise = 10 ** rng.uniform(-6, 0.3)
+    return ib.Task(X[:n], y[:n], X[n:], y[n:]), kernel, noise
+
+
+def targets_of(law, rng):
+    """Between the mean and the offset, just above it, and below."""
+    above = law.mean() - law.offset
+    far = [law.offset + above * 10 ** rng.uniform(-3, 0) for _ in range(2)]
+    return np.array([*far, 1.01 * law.offset + 1e-9 * above, 0.5 * law.offset + 1e-9 * above])
+
+
+@pytest.fixture(scope="module")
+def random_cases():
+    """Two hundred tasks: how they are told, and the truth."""
+    cases = []
+    for seed in range(200):
+        task, kernel, noise = a_task(seed)
+        in_float64 = ib.GaussianSpace(as_function(*kernel), noise=noise).loss_law(task)
+        ours = ib.GaussianSpace(kernel[0] * RBF(kernel[1]), noise=noise).loss_law(task)
+        targets = targets_of(in_float64, np.random.default_rng(seed))
+        true = true_law(task, *kernel, noise).logcdf(targets) / -math.log(2)
+        cases.append(
+            (ib.inductive_bias(in_float64, targets), ib.inductive_bias(ours, targets), true)
+        )
+    return cases
+
+
+def reported_and_true_errors(found, true):
+    some = ~found.at_least
+    return 10.0 ** -found.digits[some] * true[some], np.abs(found.bits - true)[some]
+
+
+def test_the_true_error_is_within_what_is_reported(random_cases):
+    few, ratios = 0, []
+    for found, _, true in random_cases:
+        reported, error = reported_and_true_errors(found, true)
+        assert (error <= reported).all()
+        assert (found.bits[found.at_least] <= true[found.at_least] * (1 + 1e-9)).all()
+        assert np.isfinite(found.bits).all()
+        few += int((found.digits < 10).sum())
+        felt = error > 1e-14 * true[~found.at_least]  # beyond the rounding of the bits themselves
+        ratios.extend((reported / np.maximum(error, 1e-300))[felt])
+    assert few > 100  # these tasks do lose digits
+    assert np.median(ratios) < 100
+
+
+def test_where_digits_are_few_more_are_had(random_cases):
+    for _, found, true in random_cases:
+        assert not found.at_least.any()
+        assert (found.digits > 6).all()
+        reported, error = reported_and_true_errors(found, true)
+        assert (error <= reported).all()
+
+
+def test_below_what_float64_resolves():
+    """The bits were infinite; in float64 they are at least so many; with all digits they are."""
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0, 5, (28, 1))
+    y = np.sin(X) + 0.1 * rng.normal(size=X.shape)
+    task = ib.Task(X[:20], y[:20], X[20:], y[20:])
+    law = ib.GaussianSpace(as_function(5.0, 10.0), noise=1.0).loss_law(task)
+    target, above = 0.5 * law.offset, 1.5 * law.offset
+    true = true_law(task, 5.0, 10.0, 1.0).logcdf([target, above]) / -math.log(2)
+    told = ib.inductive_bias(law, target)
+    assert told.at_least and told.digits == 0 and 1e-4 * true[0] < told.bits < true[0]
+    assert "rounding hides how many more" in repr(told)
+    near = ib.inductive_bias(law, above)
+    assert near.digits < 4 and "rounding errors leave" in repr(near)
+    exact = ib.GaussianSpace(5.0 * RBF(10.0), noise=1.0).loss_law(task)
+    np.testing.assert_allclose(ib.inductive_bias(exact, [target, above]).bits, true, rtol=1e-9)
+    assert ib.inductive_bias(exact, target).digits > 9
+    assert repr(ib.inductive_bias(exact, above)).endswith("(exact)")
+
+
+NEARLY_EQUAL = np.array([-0.55, -0.549995, -0.32, -1.26, -0.66])[:, None]
+ELSEWHERE = np.array([0.75, -0.25, 1.75, -1.25])[:, None]
+
+
+def test_singular_without_a_small_pivot():
+    """No pivot gives it away, and float64 said 46.6 bits."""
+    task = ib.Task(NEARLY_EQUAL, np.sin(NEARLY_EQUAL), ELSEWHERE, np.sin(ELSEWHERE))
+    law = ib.GaussianSpace(RBF(5.0)).loss_law(task)  # a warning is an error here
+    bits = true_law(task, 1.0, 5.0, 0.0).logcdf(0.01) / -math.log(2)
+    assert bits == pytest.approx(2941.2, abs=0.1)
+    assert ib.inductive_bias(law, 0.01).bits == pytest.approx(bits, rel=1e-9)
+    own = ib.GaussianSpace(as_function(1.0, 5.0))
+    with pytest.warns(UserWarning, match="is singular to working precision"):
+        own.posterior(task)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_nearly_equal_inputs(seed):
+    rng = np.random.default_rng(seed)
+    X, Z = rng.uniform(-2, 2, (6, 1)), rng.uniform(-2, 2, (3, 1))
+    X[1] = X[0] + 10 ** rng.uniform(-11, -1)
+    task, ell = ib.Task(X, np.sin(X), Z, np.sin(Z)), float(10 ** rng.uniform(-0.3, 1))
+    with mpmath.workdps(150):
+        mean, covariance = (
+            np.array(a.tolist(), dtype=float) for a in posterior_in_150_digits(task, 1, ell, 0.0)
+        )
+    posterior = ib.GaussianSpace(RBF(ell)).posterior(task)
+    scale = math.sqrt(np.mean(mean**2) + np.trace(covariance) / 3)
+    assert np.abs(posterior.mean.numpy() - mean).max() < 1e-4 * scale
+    assert np.abs(posterior.covariance.numpy() - covariance).max() < 1e-4 * covariance.max()
+    law, exact = ib.GaussianSpace(RBF(ell)).loss_law(task), true_law(task, 1, ell, 0.0)
+    targets = exact.mean() * np.array([0.5, 0.05])
+    found, true = ib.inductive_bias(law, targets), exact.logcdf(targets) / -math.log(2)
+    assert (np.abs(found.bits - true) <= 10.0**-found.digits * true).all()
+
+
+def test_the_digits_of_a_learning_curve_and_a_comparison():
+    task, kernel, noise = a_task(3)
+    space = ib.GaussianSpace(kernel[0] * RBF(kernel[1]), noise=noise)
+    law = space.learning_curve(task, [task.n_train])[task.n_train]
+    target = 0.2 * law.mean()
+    asked = ib.inductive_bias(space.loss_law(task), target)
+    assert ib.inductive_bias(law, target).digits == asked.digits
+    (row,) = ib.compare.kernels(task, [space.kernel], target, noise=noise).itertuples()
+    assert (row.bits, row.digits, row.at_least) == (asked.bits, asked.digits, asked.at_least)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        RBF(1.5),
+        RBF((1.0, 2.0)),
+        Laplace((1.0, 2.0)),
+        Matern(0.7, nu=0.5),
+        Matern(0.7, nu=1.5),
+        Matern((0.7, 0.4), nu=2.5),
+        RationalQuadratic(1.2, alpha=0.4),
+        ib.kernels.Polynomial(3, scale=0.5, offset=2.0),
+        2.5 * Linear(0.5) * RBF(1.0) + Laplace(2.0),
+    ],
+    ids=repr,
+)
+def test_kernels_in_balls_are_the_kernels(kernel):
+    rng = np.random.default_rng(0)
+    A, B = rng.normal(size=(4, 2)), rng.normal(size=(3, 2))
+    B[0] = A[1]
+    found = np.array([[float(x) for x in row] for row in in_balls(kernel, A, B).tolist()])
+    np.testing.assert_allclose(found, kernel(A, B), rtol=1e-13)
+
+
+def test_what_is_not_within_reach():
+    task, _, _ = a_task(0)
+    assert _precise.is_within_reach(RBF(1.0), task, 0.0)
+    assert not _precise.is_within_reach(as_function(1.0, 1.0) + RBF(1.0), task, 0.0)
+    assert not _precise.is_within_reach(ib.kernels.NTK(1), task, 0.0)
+    twice = ib.Task(task.X_train[[0, 0]], np.ones(2), task.X_test, task.y_test)
+    assert not _precise.is_within_reach(RBF(1.0), twice, 0.0)
+    assert _precise.is_within_reach(RBF(1.0), twice, 0.1)
+
+
+def test_jacobi_rotations_find_singular_values_of_every_size():
+    """Of columns graded over 200 decades, against mpmath."""
+    rng = np.random.default_rng(0)
+    B = rng.normal(size=(5, 5)) * 10.0 ** np.array([0, -7, -40, -100, -140])
+    U, lengths = _precise._singular_values(B)
+    with mpmath.workdps(400):
+        squares = mpmath.eigsy(mpmath.matrix(B.tolist()) * mpmath.matrix(B.T.tolist()))[0]
+        true = sorted(float(mpmath.sqrt(s)) for s in squares)
+    np.testing.assert_allclose(sorted(lengths), true, rtol=1e-13)
+    np.testing.assert_allclose(U.T @ U, np.eye(5), atol=1e-14)
+
+
+def test_the_offset_is_no_floor_but_equal_inputs_are():
+    """Test inputs that are training inputs are fitted exactly: there the bits are infinite."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(6, 2))
+    y = rng.normal(size=6)
+    task = ib.Task(X, y, np.concatenate([X[:2], rng.normal(size=(2, 2))]), np.r_[y[:2] + 1, 0, 0])
+    law = ib.GaussianSpace(RBF(2.0)).loss_law(task)
+    assert law.offset == pytest.approx(0.5)
+    below = ib.inductive_bias(law, [0.4999, 0.0])
+    assert (below.bits == math.inf).all() and not below.at_least.any()
+    assert "inf bits at target error 0.4999 (exact)" in repr(below)
+    assert (
+        ib.inductive_bias(ib.GaussianSpace(RBF(2.0), noise=0.1).loss_law(task), 0.0).bits
+        == math.inf
+    )
