@@ -191,7 +191,7 @@ def fingerprint(network: nn.Module, X: torch.Tensor) -> list[float]:
         before = network(X)
         for parameter in network.parameters():
             if parameter.requires_grad:
-                parameter += torch.as_tensor(rng.normal(0.0, 0.3, tuple(parameter.shape)))
+                parameter.add_(torch.as_tensor(rng.normal(0.0, 0.3, tuple(parameter.shape))))
         return torch.cat([before, network(X)]).flatten().tolist()
 
 

@@ -77,11 +77,11 @@ def verified(
         yield from group.values()
         own = {i: difference(comparison.first, network) for i, network in group.items()}
         chosen = [i for i in group if every or own[i]]
-        stepped = [i for i in chosen if recipe and (own[i] or i < start + _STEPPED)]
+        stepped = [i for i in chosen if own[i] or i < start + _STEPPED]
         kinds = {i: next(group[i].parameters()).dtype for i in chosen}
         try:
             comparison.of_outputs({i: group[i].double() for i in chosen}, own)
-            for k in range(0, len(stepped), _PAIR):
+            for k in range(0, len(stepped) if recipe else 0, _PAIR):
                 comparison.of_steps({i: group[i] for i in stepped[k : k + _PAIR]}, own, recipe)
         finally:
             for i, kind in kinds.items():
@@ -133,7 +133,7 @@ class _Comparison:
             step(stack, optimizer, X, y, recipe.loss)
         after = {name: value.detach().cpu() for name, value in stack.parameters().items()}
         for s, (i, network) in enumerate(networks.items()):
-            trained = [p for p in network.parameters() if p.requires_grad]
+            trained: list[Tensor] = [p for p in network.parameters() if p.requires_grad]
             optimizer = _gentle(recipe.new_optimizer(trained, plain=True), size)
             for chosen in rows[:, s]:
                 optimizer.zero_grad()
