@@ -36,7 +36,12 @@ def main() -> int:
             file.write_text(code, encoding="utf-8")
             files.append(str(file))
         # A name may stand for things of several types in a chapter, as when a figure is redrawn.
-        options = ["--allow-redefinition-new", "--local-partial-types", "--config-file", "pyproject.toml"]
+        options = [
+            "--allow-redefinition-new",
+            "--local-partial-types",
+            "--config-file",
+            "pyproject.toml",
+        ]
         package = [str(path) for path in sorted((ROOT / "ibhelpers").rglob("*.py"))]
         command = [sys.executable, "-m", "mypy", *options, *package, *files]
         return subprocess.run(command, cwd=ROOT).returncode

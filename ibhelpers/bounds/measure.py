@@ -64,7 +64,7 @@ def model_agnostic(
     intrinsic_dim: float,
     resolution: float,
     target_error: float,
-    n_classes: int | None = None,
+    n_classes: float | None = None,
     n_discrete: float | None = None,
     out_dim: float | None = None,
     out_bound: float = 1.0,
@@ -332,7 +332,7 @@ def _cart_pole(n_observations: int, n: float, resolution: float, target_error: f
 
 
 def _discrete_and_outputs(
-    n_classes: int | None, n_discrete: float | None, out_dim: float | None
+    n_classes: float | None, n_discrete: float | None, out_dim: float | None
 ) -> tuple[float, float]:
     """Return n_discrete and out_dim, given themselves or by the number of classes."""
     if n_classes is None and n_discrete is not None and out_dim is not None:

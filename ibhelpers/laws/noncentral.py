@@ -31,11 +31,8 @@ class ScaledNoncentralChi2(OneTerm):
 
     Attributes
     ----------
-    log_likelihood : float or None
-        Of the losses it was fitted to, in nats; None if it was not fitted.
-    profile : ProfileLikelihood or None
-        How far df and nc can be traded for each other without losing likelihood, and what that
-        does to the bits; None if it was not fitted by maximum likelihood.
+    log_likelihood : float
+        Of the losses it was fitted to, in nats; NaN if it was not fitted.
 
     Notes
     -----
@@ -60,12 +57,28 @@ class ScaledNoncentralChi2(OneTerm):
         self.df, self.nc = positive("df", df), non_negative("nc", nc)
         self.scale = positive("scale", scale)
         super().__init__(self.scale, self.df, self.nc)
-        self.log_likelihood: float | None = None
-        self.profile: ProfileLikelihood | None = None
+        self.log_likelihood = math.nan
+        self._profile: ProfileLikelihood | None = None
 
     def __repr__(self) -> str:
         """Say what the law is in one line."""
         return f"ScaledNoncentralChi2(df={self.df:.6g}, nc={self.nc:.6g}, scale={self.scale:.6g})"
+
+    @property
+    def profile(self) -> ProfileLikelihood:
+        """How far df and nc can be traded for each other, and what that does to the bits.
+
+        Raises
+        ------
+        ValueError
+            If the law was not fitted by maximum likelihood.
+        """
+        if self._profile is None:
+            raise ValueError(
+                f"fitted: {self} was not fitted by maximum likelihood, so that it has no profile; "
+                "take what ScaledNoncentralChi2.fit(losses) returns."
+            )
+        return self._profile
 
     @classmethod
     def fit(cls, losses: ArrayLike) -> ScaledNoncentralChi2:
@@ -96,7 +109,7 @@ class ScaledNoncentralChi2(OneTerm):
             )
         law, profile = cls._of_highest(likelihood)
         law.log_likelihood = law.log_likelihood_of(x)
-        law.profile = profile
+        law._profile = profile
         return law
 
     @classmethod
@@ -178,7 +191,7 @@ class ScaledNoncentralChi2(OneTerm):
         Cambridge University Press 2003, section 4.4; B. Efron and D. V. Hinkley, Biometrika 65
         (1978) 457, for the observed information.
         """
-        profile = self.profile
+        profile = self._profile
         if profile is None or not profile.is_regular:
             raise ValueError(
                 f"fitted: the likelihood of {self} has no curved maximum to compute a standard "

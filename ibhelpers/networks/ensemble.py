@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import non_negative
+from .._arguments import Values, non_negative
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +44,11 @@ class TrainedEnsemble:
     epochs: np.ndarray
     drawn: int
     seconds: float
-    train_error_rate: np.ndarray | None = None
-    test_error_rate: np.ndarray | None = None
-    train_curve: np.ndarray | None = None
-    test_curve: np.ndarray | None = None
-    outputs: np.ndarray | None = None
+    train_error_rate: Values = None
+    test_error_rate: Values = None
+    train_curve: Values = None
+    test_curve: Values = None
+    outputs: Values = None
 
     def __len__(self) -> int:
         """n, the number of hypotheses."""

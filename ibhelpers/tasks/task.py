@@ -73,8 +73,8 @@ class Task:
     y_train: ArrayLike
     X_test: ArrayLike
     y_test: ArrayLike
-    labels_train: ArrayLike | None = field(default=None, kw_only=True)
-    labels_test: ArrayLike | None = field(default=None, kw_only=True)
+    labels_train: ArrayLike = field(default=None, kw_only=True)
+    labels_test: ArrayLike = field(default=None, kw_only=True)
     name: str = field(default="", kw_only=True)
     source: str = field(default="", kw_only=True)
     input_shape: tuple[int, ...] = field(default=(), kw_only=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def kernels(
     task: Task,
-    kernels: Iterable[Kernel | Callable[..., Any]] | Mapping[str, Kernel | Callable[..., Any]],
+    kernels: Iterable[Kernel | Callable[..., Any]] | Mapping[Any, Kernel | Callable[..., Any]],
     target_error: ArrayLike,
     *,
     noise: float = 0.0,
@@ -117,7 +117,7 @@ def _error_rate(outputs: torch.Tensor, task: Task) -> float:
 
 
 def _named(
-    kernels: Iterable[Kernel | Callable[..., Any]] | Mapping[str, Kernel | Callable[..., Any]],
+    kernels: Iterable[Kernel | Callable[..., Any]] | Mapping[Any, Kernel | Callable[..., Any]],
 ) -> dict[str, Kernel | Callable[..., Any]]:
     """The kernels by name, in order."""
     pairs = kernels.items() if isinstance(kernels, Mapping) else ((repr(k), k) for k in kernels)
