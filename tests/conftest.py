@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mpmath
 import pytest
 from filelock import FileLock
 
@@ -29,3 +30,11 @@ def html(tmp_path_factory):
             assert built.returncode == 0, built.stdout[-4000:] + built.stderr[-4000:]
             (output / "built").touch()
     return output / "_build" / "html"
+
+
+@pytest.fixture(autouse=True)
+def precision_of_mpmath():
+    """A test may set mpmath's precision; the next one starts from the usual one."""
+    before = mpmath.mp.prec
+    yield
+    mpmath.mp.prec = before

@@ -20,18 +20,9 @@ from ibhelpers import _memory, _progress
 from ibhelpers.kernels import FunctionKernel, Linear
 from ibhelpers.spaces import _conditioning, gaussian
 from ibhelpers.spaces.posterior import Posterior, Spectrum
+from tests.examples import Counting, a_task
 
 CPU = torch.device("cpu")
-
-
-class Counting(ib.kernels.RBF):
-    """Counts the covariances that are evaluated."""
-
-    evaluated = 0
-
-    def _tile(self, A, B):
-        Counting.evaluated += len(A) * len(B)
-        return super()._tile(A, B)
 
 
 class Untouchable(ib.kernels.RBF):
@@ -39,12 +30,6 @@ class Untouchable(ib.kernels.RBF):
 
     def _tile(self, A, B):
         raise AssertionError("evaluated before it was known to fit")
-
-
-def a_task(n=40, m=17, k=3, d=4, seed=0) -> ib.Task:
-    rng = np.random.default_rng(seed)
-    X, Z, W = rng.normal(size=(n, d)), rng.normal(size=(m, d)), rng.normal(size=(d, k))
-    return ib.Task(X, np.sin(X @ W), Z, np.sin(Z @ W) + 0.1)
 
 
 def dense(task, noise):

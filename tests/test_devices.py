@@ -11,8 +11,8 @@ import ibhelpers as ib
 from ibhelpers import networks
 from ibhelpers.networks import space as space_module
 from ibhelpers.networks import training
+from tests.examples import ONE_OF_EACH, by_repr
 from tests.pretend_device import CUDA, pretended_gpu
-from tests.test_kernels import ONE_OF_EACH, by_repr
 
 torch.set_num_threads(1)
 

@@ -29,33 +29,11 @@ from ibhelpers.kernels import (
 )
 from ibhelpers.kernels.arc_cosine import angles
 from ibhelpers.kernels.distances import squared_distances
+from tests.examples import LENGTHSCALES, ONE_OF_EACH, by_repr
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "neural_tangents.json").read_text())
 RNG = np.random.default_rng(0)
 A, B = RNG.normal(size=(12, 5)), RNG.normal(size=(9, 5))
-LENGTHSCALES = (0.5, 1.0, 2.0, 4.0, 8.0)
-
-ONE_OF_EACH = [
-    RBF(1.5),
-    RBF(LENGTHSCALES),
-    Laplace(2.0),
-    Matern(1.5, nu=0.5),
-    Matern(1.5, nu=1.5),
-    Matern(1.5),
-    RationalQuadratic(1.5, alpha=0.7),
-    Linear(bias_variance=0.5),
-    Polynomial(3, scale=0.2),
-    ArcCosine(0),
-    ArcCosine(1),
-    ArcCosine(2),
-    NNGP(2, bias_variance=0.1),
-    NTK(3),
-    2.0 * RBF(1.0) + Linear() * RBF(3.0),
-]
-
-
-def by_repr(kernel):
-    return repr(kernel)
 
 
 # --- Values ---------------------------------------------------------------------------------------

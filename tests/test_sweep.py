@@ -8,7 +8,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process import kernels as sk
 
 import ibhelpers as ib
-from tests.test_conditioning import Counting, a_task
+from tests.examples import Counting, a_task
 
 COLUMNS = [
     "candidate",

@@ -57,7 +57,7 @@ class InductiveBias:
     bits: Values
     target_error: Values
     law: Law | None = None
-    interval: tuple[Values, Values] | None = None
+    interval: Values = None
     digits: Values | None = None
     at_least: Values = False
     trace: Trace | BridgeTrace | None = None
