@@ -93,12 +93,12 @@ def number(name: str, value: Any) -> float:
     if type(value) is float:
         return value
     try:
-        array = as_array(name, None if isinstance(value, (bool, np.bool_)) else value)
+        found = real(name, value)
     except ValueError:
-        array = np.empty(0)
-    if array.size != 1:
+        found = np.empty(0)
+    if found.dtype in (bool, torch.bool) or math.prod(found.shape) != 1:
         raise ValueError(f"{name}: found {value!r}; give one number.")
-    return float(array.item())
+    return float(found.item())
 
 
 def available_device(device: Any) -> torch.device:

@@ -201,8 +201,8 @@ def test_arithmetic(kernel, expected):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda k: 2 + k, "2 cannot be added to RBF.*FunctionKernel"),
-        (lambda k: k + 0.5, "0.5 cannot be added to RBF"),
+        (lambda k: 2 + k, r"2 cannot be added to RBF.*c \* Constant\(\)"),
+        (lambda k: k + 0.5, r"0.5 cannot be added to RBF"),
         (lambda k: k + True, "True cannot be added to RBF"),
         (lambda k: sum([k, "k"]), "a str cannot be added"),
         (lambda k: k - 1, "1 cannot be subtracted from RBF"),

@@ -172,8 +172,8 @@ class Kernel(ABC):
         if type(other) is int and other == 0:  # where ``sum`` begins
             return self
         raise TypeError(
-            f"kernel: {_brief(other)} cannot be added to {self}; add a kernel. A constant c is the "
-            "kernel FunctionKernel(lambda A, B: torch.full((len(A), len(B)), c))."
+            f"kernel: {_brief(other)} cannot be added to {self}; add a kernel, such as "
+            "c * Constant() for a constant of variance c."
         )
 
     def __radd__(self, other: Any) -> Kernel:

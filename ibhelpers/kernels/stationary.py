@@ -13,7 +13,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from .._arguments import ArrayLike, Values, positive, whole
-from .._arrays import unit_of
+from .._arrays import real, unit_of
 from .distances import log_squared_distances, squared_distances
 from .inputs import as_inputs
 from .kernel import Kernel
@@ -41,13 +41,15 @@ class Stationary(Kernel):
 
     def __post_init__(self) -> None:
         """Validate the lengthscale and keep it as a float or a tuple of floats."""
-        found = self.lengthscale
-        if isinstance(found, (np.ndarray, Tensor)):
-            found = found.tolist()
-        if isinstance(found, (list, tuple)):
-            kept: Values = tuple(positive("lengthscale", value) for value in found)
-        else:
-            kept = positive("lengthscale", found)
+        found = real("lengthscale", self.lengthscale)
+        if found.ndim > 1 or 0 in found.shape:
+            raise ValueError(
+                f"lengthscale: found shape {tuple(found.shape)}; give one number, or a vector of "
+                "one for each input dimension."
+            )
+        kept: Values = positive("lengthscale", self.lengthscale) if found.ndim == 0 else None
+        if found.ndim == 1:
+            kept = tuple(positive("lengthscale", value) for value in found.tolist())
         object.__setattr__(self, "lengthscale", kept)
 
     def _unit(self, A: Float64[Tensor, "n d"]) -> Float64[Tensor, " l"]:

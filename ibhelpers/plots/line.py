@@ -37,8 +37,13 @@ def draw_hypotheses(
     strength : float
         Of the lines, above 0; 1 is opaque.
     """
-    x = as_array("x", x)
-    ax.plot(x, as_array("outputs", outputs).T, color=colour, linewidth=0.8, alpha=strength)
+    x, outputs = as_array("x", x), as_array("outputs", outputs)
+    if x.ndim != 1 or outputs.ndim != 2 or outputs.shape[1] != len(x):
+        raise ValueError(
+            f"outputs: found shape {outputs.shape} for x of shape {x.shape}; give one row of "
+            "len(x) numbers a hypothesis."
+        )
+    ax.plot(x, outputs.T, color=colour, linewidth=0.8, alpha=strength)
     if label:
         ax.plot([], [], color=colour, linewidth=1.5, label=label)
 
