@@ -191,8 +191,7 @@ def _from_frame(name: str, frame: Any) -> np.ndarray:
 
 def _from_series(name: str, series: Any) -> np.ndarray:
     """A series of numbers."""
-    from pandas.api import types
-
+    types = sys.modules["pandas"].api.types  # which is there, because the series is
     _refuse_missing(name, series)
     if types.is_object_dtype(series.dtype):
         return _from_objects(name, series.to_numpy())
