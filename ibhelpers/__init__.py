@@ -3,20 +3,21 @@
 Task  ->  hypothesis space  ->  Law of the test loss  ->  InductiveBias
 """
 
-from . import bounds, kernels, laws, networks, plots, tasks
+from . import bounds, kernels, laws, networks, plots, spaces, tasks
 from .bias import compare, losses, paper
 from .bias.estimates import estimate_bias
 from .bias.inductive_bias import InductiveBias, inductive_bias
 from .bias.rare_event import error_within_bits, rare_event_bias
 from .exercises import check
 from .networks import NetworkSpace
-from .spaces import GaussianSpace, InfiniteNetworkSpace
+from .spaces import GaussianSpace, HypothesisSpace, InfiniteNetworkSpace
 from .tasks import Task
 
 __version__ = "0.1.0"
 
 __all__ = [
     "GaussianSpace",
+    "HypothesisSpace",
     "InductiveBias",
     "InfiniteNetworkSpace",
     "NetworkSpace",
@@ -34,5 +35,6 @@ __all__ = [
     "paper",
     "plots",
     "rare_event_bias",
+    "spaces",
     "tasks",
 ]

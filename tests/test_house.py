@@ -16,7 +16,11 @@ FLOORS = ["tasks", "kernels", "laws", "spaces", "networks", "bias", "bounds", "p
 def imports_of(file):
     """(line, dotted path inside the package) of everything that a file imports from it."""
     package = ["ibhelpers", *file.relative_to(HOUSE).parts[:-1]]
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):  # but for what is imported for a type checker alone
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             base = base + (node.module.split(".") if node.module else [])

@@ -7,7 +7,18 @@ import pytest
 
 import ibhelpers as ib
 
-MODULES = {"bounds", "compare", "kernels", "laws", "losses", "networks", "paper", "plots", "tasks"}
+MODULES = {
+    "bounds",
+    "compare",
+    "kernels",
+    "laws",
+    "losses",
+    "networks",
+    "paper",
+    "plots",
+    "spaces",
+    "tasks",
+}
 
 
 @pytest.mark.parametrize("name", ib.__all__)

@@ -8,6 +8,7 @@ from ._evidence import LeaveOneOut
 from .assessment import Assessment
 from .choice import Choice
 from .gaussian import GaussianSpace
+from .hypothesis_space import Hypotheses, HypothesisSpace, check_space, sample_losses
 from .infinite_network import InfiniteNetworkSpace
 from .loss import Loss, loss_function
 from .posterior import Posterior, Spectrum
@@ -16,10 +17,14 @@ __all__ = [
     "Assessment",
     "Choice",
     "GaussianSpace",
+    "Hypotheses",
+    "HypothesisSpace",
     "InfiniteNetworkSpace",
     "LeaveOneOut",
     "Loss",
     "Posterior",
     "Spectrum",
+    "check_space",
     "loss_function",
+    "sample_losses",
 ]

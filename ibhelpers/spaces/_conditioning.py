@@ -72,6 +72,7 @@ class Conditioning:
         *,
         noise: float,
         what: str,
+        progress: bool = True,
         jitters: tuple[float, ...] = (0.0, *JITTERS),
     ) -> Conditioning:
         """Condition on the first n points, with targets y; the others are test inputs.
@@ -89,7 +90,7 @@ class Conditioning:
         rows = y.new_empty(n + m + k, n)
         for share in jitters:
             jitter = share * mean_variance
-            with progress_bar(what, _work(n, m + k, points)) as bar:
+            with progress_bar(what, _work(n, m + k, points), shown=progress) as bar:
                 if _eliminate(rows, kernel, points, y, noise + jitter, bar):
                     done = cls(rows, m, jitter)
                     if done.condition(n) * n**0.5 * EPS < _SINGULAR:
@@ -233,13 +234,16 @@ def _fill(
     panel[-k:] = y.T
 
 
-def subtract_gram_(C: Float64[Tensor, "m m"], A: Float64[Tensor, "m n"]) -> Float64[Tensor, "m m"]:
+def subtract_gram_(
+    C: Float64[Tensor, "m m"], A: Float64[Tensor, "m n"], *, progress: bool = True
+) -> Float64[Tensor, "m m"]:
     """C − A Aᵀ in place, symmetric to the last bit, for a symmetric C.
 
     Only the blocks on and below the diagonal are computed, and then mirrored.
     """
     m, n = A.shape
-    with progress_bar(f"covariance of {m:,} test examples", m**2 * n / 2) as bar:
+    work = m**2 * n / 2
+    with progress_bar(f"covariance of {m:,} test examples", work, shown=progress) as bar:
         for rows in _blocks(m, C.device):
             C[rows, : rows.stop].addmm_(A[rows], A[: rows.stop].T, alpha=-1)
             C[: rows.start, rows] = C[rows, : rows.start].T

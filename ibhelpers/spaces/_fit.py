@@ -130,7 +130,13 @@ class Question:
         return Model(kernel, tuple(searched), profiled, noise)
 
 
-def choose(X: Float64[Tensor, "n d"], Y: Float64[Tensor, "n k"], question: Question) -> Choice:
+def choose(
+    X: Float64[Tensor, "n d"],
+    Y: Float64[Tensor, "n k"],
+    question: Question,
+    *,
+    progress: bool = True,
+) -> Choice:
     """Answer a question by the training data.
 
     Raises
@@ -165,7 +171,7 @@ def choose(X: Float64[Tensor, "n d"], Y: Float64[Tensor, "n k"], question: Quest
     for larger in sizes[1:]:
         ratio, size = larger / size, larger
         surface = _surface(model, X, Y, order[:size], question)
-        with _telling(surface, size == len(X)):
+        with _telling(surface, progress and size == len(X)):
             ends = _improved(surface, box, ends, ratio)
     if not ends:
         raise ValueError(

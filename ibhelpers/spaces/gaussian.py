@@ -34,6 +34,7 @@ from ._conditioning import (
 from ._precise import is_within_reach, precise_law, precise_posterior
 from .assessment import Assessment
 from .choice import Choice
+from .hypothesis_space import Hypotheses
 from .loss import Loss, loss_function
 from .posterior import EPS, TINY, Posterior, Spectrum, warn_of_rounding
 
@@ -60,6 +61,8 @@ class GaussianSpace:
         hypothesis fit the training set exactly.
     device : str or torch.device, optional
         Where to compute, such as ``"cuda"``; the CPU when not given.
+    progress : bool
+        Whether work that takes long shows a progress bar.
 
     Raises
     ------
@@ -94,6 +97,7 @@ class GaussianSpace:
         *,
         noise: float = 0.0,
         device: str | torch.device | None = None,
+        progress: bool = True,
     ) -> None:
         if not callable(kernel) or isinstance(kernel, type):
             raise ValueError(
@@ -103,6 +107,7 @@ class GaussianSpace:
         self._kernel = kernel if isinstance(kernel, Kernel) else FunctionKernel(kernel)
         self._noise = non_negative("noise", noise)
         self._device = available_device(device)
+        self.progress = progress
         self._choice: Choice | None = None
         self._known: WeakKeyDictionary[Task, Spectrum] = WeakKeyDictionary()
 
@@ -128,6 +133,7 @@ class GaussianSpace:
         criterion: str = "evidence",
         bounds: Mapping[str, tuple[float, float]] | None = None,
         starts: int = 4,
+        progress: bool = True,
         device: str | torch.device | None = None,
     ) -> GaussianSpace:
         r"""The space that explains the training data best; test data are never looked at.
@@ -169,6 +175,8 @@ class GaussianSpace:
             that the covariance keeps digits.
         starts : int
             How many searches are begun, on a part of the data.
+        progress : bool
+            Whether to show a progress bar where it takes long, now and when the space is used.
         device : str or torch.device, optional
             Where to compute.
 
@@ -220,8 +228,10 @@ class GaussianSpace:
             bounds=bounds,
             starts=starts,
         )
-        choice = _fit.choose(X, Y, question)
-        space = cls(choice.amplitude * choice.kernel, noise=choice.noise, device=place)
+        choice = _fit.choose(X, Y, question, progress=progress)
+        space = cls(
+            choice.amplitude * choice.kernel, noise=choice.noise, device=place, progress=progress
+        )
         space._choice = choice
         return space
 
@@ -303,7 +313,13 @@ class GaussianSpace:
         y = self._tensor(task.y_train)
         try:
             conditioning = Conditioning.of(
-                self.kernel, points, y, noise=self.noise, what="conditioning", jitters=(0.0,)
+                self.kernel,
+                points,
+                y,
+                noise=self.noise,
+                what="conditioning",
+                progress=self.progress,
+                jitters=(0.0,),
             )
         except NotPositiveDefiniteError:
             return precise_posterior(self.kernel, task, self.noise, self.device)
@@ -356,10 +372,31 @@ class GaussianSpace:
         spectrum = self._known.get(task)
         if spectrum is None:
             self._known.clear()
-            spectrum = Spectrum.of(self.posterior(task))
+            spectrum = Spectrum.of(self.posterior(task), progress=self.progress)
             if is_fixed(self.kernel):
                 self._known[task] = spectrum
         return spectrum
+
+    def hypotheses(self, task: Task) -> Hypotheses:
+        """The map from normal variables to hypotheses, for methods that move the variables.
+
+        Raises
+        ------
+        ValueError
+            As for `posterior`.
+        """
+        spectrum = self.spectrum(task)
+        free = spectrum.variance > spectrum.resolution
+        root = spectrum.directions[:, free] * spectrum.variance[free].sqrt()
+        r, k = root.shape[1], task.n_outputs
+
+        def draw(z: Tensor) -> tuple[Tensor, Tensor]:
+            b = len(z)
+            noise = root @ z.view(b, r, k).transpose(0, 1).reshape(r, b * k)
+            outputs = noise.view(-1, b, k).transpose(0, 1) + spectrum.mean
+            return outputs, torch.ones(b, dtype=torch.bool, device=z.device)
+
+        return Hypotheses(r * k, draw, self.device)
 
     def loss_law(self, task: Task, *, loss: Loss = "mse") -> GeneralizedChi2:
         r"""The exact law of the mean squared error on the test set.
@@ -418,7 +455,9 @@ class GaussianSpace:
         """
         conditioning, y_train = self._condition(task, keep=True), self._tensor(task.y_train)
         (posterior,) = self._posteriors(task, conditioning, [task.n_train])
-        spectrum = Spectrum.of(posterior)  # in the memory of the posterior's covariance
+        spectrum = Spectrum.of(
+            posterior, progress=self.progress
+        )  # in the memory of the posterior's covariance
         return Assessment(
             self._law_of(spectrum, task),
             posterior.mean,
@@ -474,7 +513,7 @@ class GaussianSpace:
             conditioning = self._condition(parts[-1], keep=True)
             posteriors = self._posteriors(parts[-1], conditioning, increasing)
         laws = {
-            part.n_train: self._law_of(Spectrum.of(posterior), part)
+            part.n_train: self._law_of(Spectrum.of(posterior, progress=self.progress), part)
             for part, posterior in zip(parts, posteriors, strict=True)
         }
         return {size: laws[size] for size in sizes}
@@ -519,7 +558,9 @@ class GaussianSpace:
         factor = self._condition(task, test=False).factor
         return evidence.leave_one_out(factor, self._tensor(task.y_train))
 
-    def sample_hypotheses(self, task: Task, n: int, *, seed: int) -> Float64[Tensor, "n m k"]:
+    def sample_hypotheses(
+        self, task: Task, n: int, *, seed: int, progress: bool = True
+    ) -> Float64[Tensor, "n m k"]:
         """Outputs of n hypotheses at the test points; the same seed gives the same numbers.
 
         The first hypotheses of a larger draw are those of a smaller one, to rounding.
@@ -529,10 +570,10 @@ class GaussianSpace:
         ValueError
             If n is not a whole number of at least 1; and as for `posterior`.
         """
-        return torch.cat(list(self._blocks(task, n, seed)))
+        return torch.cat(list(self._blocks(task, n, seed, progress)))
 
     def sample_losses(
-        self, task: Task, n: int, *, seed: int, loss: Loss = "mse"
+        self, task: Task, n: int, *, seed: int, loss: Loss = "mse", progress: bool = True
     ) -> Float64[np.ndarray, " n"]:
         """Test losses of n hypotheses: the sampling step of the paper's Algorithm 1.
 
@@ -548,6 +589,8 @@ class GaussianSpace:
             "mse" is the mean squared error over test points and outputs; "zero_one" the rate at
             which the largest output is not the label's. A callable takes the outputs (b, m, k) of
             b hypotheses and the task, and returns b losses.
+        progress : bool
+            Whether to show a progress bar where it takes long.
 
         Raises
         ------
@@ -556,10 +599,10 @@ class GaussianSpace:
             for "zero_one", or a callable returns the wrong shape or NaN; and as for `posterior`.
         """
         evaluate = loss_function(loss, task)
-        losses = [evaluate(outputs) for outputs in self._blocks(task, n, seed)]
+        losses = [evaluate(outputs) for outputs in self._blocks(task, n, seed, progress)]
         return torch.cat(losses).cpu().numpy()
 
-    def _blocks(self, task: Task, n: int, seed: int) -> Iterator[Tensor]:
+    def _blocks(self, task: Task, n: int, seed: int, progress: bool) -> Iterator[Tensor]:
         """Hypotheses in blocks of bounded memory, whose size depends on m and k alone."""
         refuse_orphans()
         n, generator = whole("n", n, at_least=1), torch_generator_of(seed, self.device)
@@ -567,7 +610,8 @@ class GaussianSpace:
         deviation = spectrum.variance.clamp(min=0).sqrt()[:, None]
         m, k = spectrum.mean.shape
         rows = max(1, _BLOCK // (m * k))
-        with progress_bar(f"drawing {n:,} hypotheses", n * k * m**2) as bar:
+        shown = self.progress and progress
+        with progress_bar(f"drawing {n:,} hypotheses", n * k * m**2, shown=shown) as bar:
             for start in range(0, n, rows):
                 z = torch.randn(
                     m, rows * k, generator=generator, dtype=torch.float64, device=self.device
@@ -585,7 +629,7 @@ class GaussianSpace:
         covariance = self.kernel(X_test)
         prior_variance, done = float(covariance.diagonal().max()), 0
         for size in sizes:
-            subtract_gram_(covariance, conditioning.half[:, done:size])
+            subtract_gram_(covariance, conditioning.half[:, done:size], progress=self.progress)
             done = size
             mean_error, variance_error = conditioning.rounding(size)
             posterior = Posterior(
@@ -619,6 +663,7 @@ class GaussianSpace:
                 self._tensor(task.y_train),
                 noise=self.noise,
                 what=f"conditioning on {n:,} examples ({in_words(needed)})",
+                progress=self.progress,
             )
         except NotPositiveDefiniteError:
             raise ValueError(

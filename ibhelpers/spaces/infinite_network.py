@@ -41,6 +41,8 @@ class InfiniteNetworkSpace(GaussianSpace):
         As of the kernels; ``mlp(..., parameterisation="ntk")`` has their defaults.
     device : str or torch.device, optional
         Where to compute.
+    progress : bool
+        Whether work that takes long shows a progress bar.
 
     Notes
     -----
@@ -63,8 +65,10 @@ class InfiniteNetworkSpace(GaussianSpace):
         weight_variance: float = 2.0,
         bias_variance: float = 0.0,
         device: str | torch.device | None = None,
+        progress: bool = True,
     ) -> None:
-        super().__init__(NTK(depth, weight_variance, bias_variance), device=device)
+        kernel = NTK(depth, weight_variance, bias_variance)
+        super().__init__(kernel, device=device, progress=progress)
         self.at_start = NNGP(depth, weight_variance, bias_variance)
 
     def __repr__(self) -> str:

@@ -86,14 +86,14 @@ class Spectrum:
     jitter: float
 
     @classmethod
-    def of(cls, posterior: Posterior) -> Spectrum:
+    def of(cls, posterior: Posterior, *, progress: bool = True) -> Spectrum:
         """Diagonalise a posterior in place: the directions take the memory of its covariance."""
         m = len(posterior.covariance)
         variance = posterior.mean.new_empty(m)
         # The transpose of a symmetric matrix is the matrix, and has the order of numbers in which
         # LAPACK overwrites it with its eigenvectors.
         directions = posterior.covariance.T
-        with progress_bar(f"diagonalising {m:,} x {m:,}", 10 * m**3):
+        with progress_bar(f"diagonalising {m:,} x {m:,}", 10 * m**3, shown=progress):
             torch.linalg.eigh(directions, out=(variance, directions))
         # Diagonalising is exact for a covariance as near to this one as rounding allows.
         diagonalising = EPS * float(variance[-1])

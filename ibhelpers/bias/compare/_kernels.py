@@ -26,6 +26,7 @@ def kernels(
     *,
     noise: float = 0.0,
     device: str | torch.device | None = None,
+    progress: bool = True,
 ) -> pd.DataFrame:
     """Bits for every kernel and target, with the evidence for the kernel and how well it predicts.
 
@@ -46,6 +47,8 @@ def kernels(
         Variance of the noise of the training targets, for all kernels.
     device : str or torch.device, optional
         Where to compute.
+    progress : bool
+        Whether to show a progress bar where it takes long.
 
     Returns
     -------
@@ -85,9 +88,11 @@ def kernels(
     named, targets = _named(kernels), _checked(target_error)
     work = task.n_train**2 * (task.n_train + task.n_test)
     table = []
-    with progress_bar(f"{len(named)} kernels", work * len(named)) as bar:
+    with progress_bar(f"{len(named)} kernels", work * len(named), shown=progress) as bar:
         for name, kernel in named.items():
-            facts = _facts(GaussianSpace(kernel, noise=noise, device=device), task, targets)
+            facts = _facts(
+                GaussianSpace(kernel, noise=noise, device=device, progress=False), task, targets
+            )
             table.append(pd.DataFrame({"candidate": name, "target_error": targets} | facts))
             bar.update(work)
     return pd.concat(table, ignore_index=True)
