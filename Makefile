@@ -17,7 +17,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart lab notebooks test test-code test-notebooks lint format book bench constraints clean
+.PHONY: help quickstart lab notebooks editions address test test-code test-notebooks test-long lint format book bench constraints clean
 
 help:  ## Say what there is to do
 	@echo "Inductive Bias, in Bits"
@@ -33,6 +33,12 @@ lab: .venv/installed  ## Open the notebooks in JupyterLab
 notebooks: .venv/installed  ## Run every notebook anew, and record for the book that it ran
 	$(PY) scripts/run_notebooks.py
 
+editions: .venv/installed  ## Write the notebooks for students and for instructors
+	PYTHONPATH=. $(PY) scripts/make_editions.py
+
+address: .venv/installed  ## Write REPOSITORY_URL into the README and the notebooks
+	$(PY) scripts/set_address.py "$(REPOSITORY_URL)"
+
 test: lint  ## Check everything: style, code, examples, notebooks, book
 	$(PYTEST) --nbval
 
@@ -41,6 +47,9 @@ test-code: .venv/installed  ## Check the code and the examples in its docstrings
 
 test-notebooks: .venv/installed  ## Run the notebooks again and compare with their committed outputs
 	$(PYTEST) --nbval notebooks
+
+test-long: .venv/installed  ## Check what takes minutes: every chapter in JupyterLab, and with the wheel
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m long tests
 
 lint: .venv/installed  ## Check the style
 	$(PY) -m ruff check .
@@ -66,7 +75,7 @@ constraints: .venv-new/made  ## Renew constraints.txt: the newest of everything,
 	rm -rf .venv-new
 
 clean:  ## Remove the environments and everything that was built
-	rm -rf .venv .venv-bench .venv-new book/_build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-new book/_build editions *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -prune -exec rm -rf {} +
 

@@ -108,18 +108,35 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> dict:
     client.execute(env=os.environ | {"PYTHONPATH": str(ROOT)})
     seconds = time.monotonic() - clock
     notebook.cells.pop()
+    slow = slow_cells(notebook)
     tidy(notebook)
     said = json.loads(probe.outputs[0].text)
-    return {"date": f"{started:%Y-%m-%d %H:%M}", "seconds": round(seconds, 1)} | said
+    when = {"date": f"{started:%Y-%m-%d %H:%M}", "seconds": round(seconds, 1)}
+    return when | said | {"slow_cells": slow}
+
+
+def slow_cells(notebook: nbformat.NotebookNode) -> dict[str, float]:
+    """The seconds of every cell that takes more than two, by the cell's id."""
+    found = {}
+    for cell in notebook.cells:
+        times = cell.metadata.get("execution", {})
+        ends = [times.get(f"iopub.{end}") for end in ("execute_input", "status.idle")]
+        if all(ends):
+            began, ended = (datetime.fromisoformat(end.replace("Z", "+00:00")) for end in ends)
+            if (took := (ended - began).total_seconds()) > 2:
+                found[cell.id] = round(took, 1)
+    return found
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
-    """Drop times of execution, and what widgets showed: they are nothing without a kernel."""
+    """Drop times of execution, sliders and progress bars: they are nothing without a kernel."""
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if any(WIDGET in out.get("data", {}) for out in cell.get("outputs", [])):
-            cell.outputs = []
+            slider = "interact(" in cell.source  # and whatever it shows
+            kept = [out for out in cell.outputs if WIDGET not in out.get("data", {})]
+            cell.outputs = [] if slider else kept
 
 
 def results(notebook: nbformat.NotebookNode) -> list[dict]:
@@ -130,14 +147,29 @@ def results(notebook: nbformat.NotebookNode) -> list[dict]:
             headings = re.findall(r"^#+ (.+)$", cell.source, re.MULTILINE)
             section = headings[-1] if headings else section
         elif "result" in cell.metadata.get("tags", []):
-            printed = "".join(out.text for out in cell.outputs if out.get("name") == "stdout")
+            printed = "\n".join(filter(None, map(plain_text, cell.outputs)))
             found.append({"section": section, "text": printed.rstrip("\n")})
     return found
 
 
+def plain_text(output: nbformat.NotebookNode) -> str:
+    """What an output says in plain text: what was printed, or the text of a table."""
+    if output.output_type == "stream":
+        return output.text.rstrip("\n") if output.name == "stdout" else ""
+    data = output.get("data", {})
+    return data["text/plain"] if "text/html" in data else ""
+
+
 def fingerprint(notebook: nbformat.NotebookNode) -> str:
-    """SHA-256 of code and outputs: a record holds for the notebook with this one."""
-    code = [(cell.source, cell.outputs) for cell in notebook.cells if cell.cell_type == "code"]
+    """SHA-256 of code and outputs: a record holds for the notebook with this one.
+
+    The cell that installs the course is left out: whoever hosts a copy writes an address into it.
+    """
+    code = [
+        (cell.source, cell.outputs)
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "setup" not in cell.metadata.get("tags", [])
+    ]
     return hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()
 
 

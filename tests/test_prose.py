@@ -5,7 +5,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import nbformat
+import notebook_form
 import pytest
+import run_notebooks
 from pybtex.database import parse_file
 
 ROOT = Path(__file__).parents[1]
@@ -14,10 +16,12 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 QUOTING = [path for path in NOTEBOOKS if "05" <= path.name[:2] <= "09"]
 NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?(?![\w]|\.\d|,\d{3})")
 NOT_A_RESULT = re.compile(
-    r"\*\*Time:\*\*.*|:::.*?\n(?::.*\n)*|`[^`]*`|\{[\w:]+\}`[^`]*`"  # code, figures, citations
+    r"\*\*Time:\*\*.*|\*\*Asked for:\*\*.*|^#+ (?:Exercise|Solution of) \d\d\.\d|`[^`]*`"
+    r"|\\tag\{\d+\}|\bequation \(\d+\)"
     r"|\]\([^)]*\)|https?://\S+"  # links
     r"|arXiv:\S+|[Cc]hapters? \d\d(?:(?:,| and| to) \d\d)*|\b0\d\b"  # references
-    r"|\b(?:19|20)\d\d\b(?!\d|,\d)"  # years
+    r"|\b(?:19|20)\d\d\b(?!\d|,\d)",  # years
+    re.MULTILINE,
 )
 
 
@@ -37,7 +41,7 @@ def computed(cells: list) -> set[float]:
     found = set()
     for cell in cells:
         if cell.cell_type == "code":
-            said = [str(out.get("text", "")) for out in cell.outputs]
+            said = [run_notebooks.plain_text(out) for out in cell.outputs]
             text = "\n".join([cell.source, *said]).replace("_", "")
             for number, exponent in NUMERAL.findall(text):
                 value, power = float(number.replace(",", "")), int(exponent or 0)
@@ -101,15 +105,15 @@ def test_links_inside_the_repository_lead_somewhere(path):
     assert not [link for link in links if not (path.parent / unquote(link)).exists()]
 
 
-LONGEST = 30  # lines; the aim is 4 to 10, and figures take more
+LONGEST = 55  # lines of at most 68 columns; the aim is 4 to 10, and figures take more
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_code_cells_can_be_read_at_a_glance(path):
-    cells = [cell for cell in notebook(path).cells if cell.cell_type == "code"]
+    cells = [cell for cell, role, _ in notebook_form.roles(notebook(path).cells) if role == "code"]
     lengths = [len(cell.source.splitlines()) for cell in cells if "plt." not in cell.source]
     assert max(lengths) <= LONGEST
-    assert sum(length <= 15 for length in lengths) >= 0.6 * len(lengths)
+    assert sum(length <= 22 for length in lengths) >= 0.6 * len(lengths)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

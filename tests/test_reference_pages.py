@@ -160,7 +160,7 @@ def test_results_show_what_the_tagged_cells_printed():
         for cell in nbformat.read(path, as_version=4).cells:
             if "result" in cell.metadata.get("tags", []):
                 tagged += 1
-                printed = "".join(out.get("text", "") for out in cell.outputs)
+                printed = "\n".join(filter(None, map(run_notebooks.plain_text, cell.outputs)))
                 assert printed.strip("\n") and printed.strip("\n") in shown, cell.source
     assert tagged
 
@@ -172,7 +172,7 @@ def test_the_record_of_runs_is_of_this_very_notebook(path):
     assert record.get("sha256") == run_notebooks.fingerprint(notebook), (
         f"code or outputs changed since; run: python scripts/run_notebooks.py {path.name[:2]}"
     )
-    assert record["seconds"] < 180 and record["peak_memory_mib"] < 3 * 1024
+    assert record["seconds"] < 400 and record["peak_memory_mib"] < 3 * 1024
     assert record["scale"] == "laptop"
 
 

@@ -8,8 +8,10 @@ import zipfile
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
+import nbformat
 import package_page
 import pytest
+from nbclient import NotebookClient
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -184,3 +186,16 @@ def test_the_package_page_of_a_repository(tmp_path):
     assert "(https://example.org/course/blob/HEAD/CONTRIBUTING.md)" in text
     assert all("://" in target for target in targets(text))
     assert "Repository, https://example.org/course" in page.get_all("Project-URL")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("chapter", ["00_start_here", "03_the_law_of_the_loss", "04_exact_tails"])
+def test_chapters_run_from_a_foreign_folder(installed, tmp_path, chapter):
+    notebook = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
+    where = nbformat.v4.new_code_cell("import ibhelpers\nprint(ibhelpers.__file__)")
+    notebook.cells.append(where)
+    client = NotebookClient(notebook, timeout=900, resources={"metadata": {"path": tmp_path}})
+    client.widget_registry.clear()
+    client.execute(env=os.environ | {"PYTHONPATH": str(installed.site)})
+    assert Path(where.outputs[0].text.strip()).is_relative_to(installed.site)
+    assert not list(tmp_path.iterdir())

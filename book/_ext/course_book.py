@@ -3,11 +3,16 @@
 import json
 import os
 import re
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 from pybtex.database import parse_file
 from sphinx.errors import ExtensionError
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+import notebook_form
 
 MATHJAX = "tex-svg-full.js"  # draws equations as SVG: one file, no fonts beside it
 
@@ -49,14 +54,13 @@ def add_repository_buttons(app, config):
 
 
 ONLINE = """Without installing anything: the rocket at the top of a chapter opens it in Binder, with
-everything set up (the first start takes some minutes), or in Colab. In Colab, run this first, in
-a new cell at the top:
+everything set up (the first start takes some minutes), or in Colab. There, fill in the address
 
 ```
-!git clone --quiet --depth 1 {url} course
-%pip install --quiet ./course
-import sys; sys.path.insert(0, "course")
+git+{url}
 ```
+
+in the first cell, and the cell installs the course.
 """
 
 
@@ -67,30 +71,79 @@ def say_how_to_run_online(app, docname, source):
 
 
 CAPTION = "**Figure.** "
+BOXED = re.compile(r"^> \*\*(.+)\*\*\n>\n((?:>.*(?:\n|$))+)", re.MULTILINE)  # a title, and text
+EQUATION = re.compile(r"\$\$\n((?:(?!\$\$).)*?)\n\\tag\{(\d+)\}\n\$\$", re.DOTALL)
 
 
 def make_book_pages_of_notebooks(app, docname, source):
-    """Let the book set captions and citations, which the notebooks hold as plain Markdown.
+    """Let the book set what the notebooks hold as plain Markdown, which is read anywhere.
 
-    So every reader of a notebook, in JupyterLab or elsewhere, sees them too: a caption is a cell
-    after its figure, and a citation a link to what is cited.
+    A caption is a cell after its figure; a citation a link to what is cited; an exercise, its
+    solution and the hint are headings and <details>; equations have tags. The book makes numbered
+    figures, a bibliography, directives and links of them. The cells that install the course and
+    that wait for answers stay out: a page cannot run them.
     """
     if not app.env.doc2path(docname).endswith(".ipynb"):
         return
     notebook, keys = json.loads(source[0]), _keys_of_links(app)
-    cells = []
-    for cell in notebook["cells"]:
-        text = "".join(cell["source"])
-        if "caption" in cell["metadata"].get("tags", []):
+    chapter = Path(docname).name[:2]
+    cells, solving = [], False
+    for cell, role, exercise in notebook_form.roles(notebook["cells"]):
+        text = notebook_form.text(cell)
+        if role in ("setup", "answer"):
+            continue
+        if solving and role != "solution":
+            cells.append(_markdown(":::{solution-end}\n:::"))
+        solving = role in ("fold", "solution")
+        if role == "caption":
             cells[-1]["metadata"]["mystnb"]["figure"]["caption"] = text.removeprefix(CAPTION)
             continue
         if cell["cell_type"] == "markdown":
-            for link, key in keys.items():
-                there = rf"\]\({re.escape(link)}\)"
-                text = re.sub(rf"\[[^]]*\(\d{{4}}\){there}", f"{{cite:t}}`{key}`", text)
-                text = re.sub(rf"\[\([^]]*, \d{{4}}\){there}", f"{{cite}}`{key}`", text)
+            text = _linked(text, keys, chapter)
+        if role == "exercise":
+            text = _exercise(text, exercise)
+        elif role == "fold":
+            text = f":::{{solution-start}} {_label(exercise)}\n:class: dropdown\n:::"
         cells.append(cell | {"source": text})
+    if solving:
+        cells.append(_markdown(":::{solution-end}\n:::"))
     source[0] = json.dumps(notebook | {"cells": cells})
+
+
+def _admonition(quote):
+    """The directive of a quotation with a title."""
+    body = re.sub(r"^> ?", "", quote[2], flags=re.MULTILINE)
+    return f":::{{admonition}} {quote[1]}\n{body}\n:::\n"
+
+
+def _markdown(text):
+    return {"cell_type": "markdown", "metadata": {}, "source": text}
+
+
+def _label(exercise):
+    return f"ex-{exercise.replace('.', '-')}"
+
+
+def _exercise(text, exercise):
+    """The directives of an exercise and of its hint."""
+    heading, _, question = text.partition("\n")
+    title = notebook_form.EXERCISE.match(heading)[2]
+    hint = r":::{admonition} \1\n:class: dropdown\n\n\2\n:::"
+    return (
+        f":::{{exercise-start}} {exercise}: {title}\n:label: {_label(exercise)}\n:nonumber:\n:::\n"
+        f"{notebook_form.HINT.sub(hint, question)}\n\n:::{{exercise-end}}\n:::"
+    )
+
+
+def _linked(text, keys, chapter):
+    """A text with its citations, and its equations by their numbers, as the book links them."""
+    for link, key in keys.items():
+        there = rf"\]\({re.escape(link)}\)"
+        text = re.sub(rf"\[[^]]*\(\d{{4}}\){there}", f"{{cite:t}}`{key}`", text)
+        text = re.sub(rf"\[\([^]]*, \d{{4}}\){there}", f"{{cite}}`{key}`", text)
+    text = BOXED.sub(_admonition, text)
+    text = EQUATION.sub(rf"$$\n\1\n$$ (eq-{chapter}-\2)", text)
+    return re.sub(r"\bequation \((\d+)\)", rf"equation {{eq}}`eq-{chapter}-\1`", text)
 
 
 def _keys_of_links(app):

@@ -77,7 +77,7 @@ def results() -> str:
     return "\n".join(lines)
 
 
-CHANGED = "Not as it was last run by `make notebooks`; the [status](status.md) has no record of it."
+CHANGED = "Not as it was last run and recorded; the [status](status.md) has no record of it."
 
 
 def tables(found: list[dict]) -> list[str]:

@@ -36,7 +36,7 @@ def _digits() -> Task:
 CHECKS: dict[str, Check] = {
     "00.1": number(
         lambda: math.log2(1e6),
-        within=0.08,
+        decimals=1,
         unit="bits",
         slips={
             "That is the number of decimal digits; each bit halves what is left.": 6.0,
@@ -45,14 +45,16 @@ CHECKS: dict[str, Check] = {
     ),
     "00.2": number(
         lambda: _reached(1000 * math.log(2)),
-        within=1e-4,
+        decimals=3,
+        between=(0, 10),
         slips={
             "That is what 1,000 nats buy; a bit is log 2 = 0.69 nats.": lambda: _reached(1000.0),
         },
     ),
     "00.3": number(
         lambda: inductive_bias(_law(10.0), 0.05).bits,
-        within=0.5,
+        decimals=0,
+        between=(0, 1e7),
         unit="bits",
         slips={
             "That is for lengthscale 5.": lambda: inductive_bias(_law(5.0), 0.05).bits,
@@ -62,6 +64,8 @@ CHECKS: dict[str, Check] = {
         },
     ),
     "00.4": callable_gives(
-        _required_bits, [(_digits, 2.0, 0.05), (_digits, 1.0, 0.05), (_digits, 2.0, 0.01)]
+        _required_bits,
+        [(_digits, 2.0, 0.05), (_digits, 1.0, 0.05), (_digits, 2.0, 0.01)],
+        decimals=2,
     ),
 }

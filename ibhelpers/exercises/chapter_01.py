@@ -66,13 +66,14 @@ def _bought(bits: float) -> float:
 CHECKS: dict[str, Check] = {
     "01.1": number(
         _binomial_bits(3, 1),
-        within=1e-3,
+        decimals=1,
         unit="bits",
         slips={"That is what no mistake at all takes; one is allowed.": _binomial_bits(3, 0)},
     ),
     "01.2": number(
         _binomial_bits(10, 2),
-        within=0.01,
+        decimals=1,
+        between=(0, 100),
         unit="bits",
         slips={
             "You seem to count exactly two mistakes; fewer are good enough, too.": (
@@ -83,7 +84,8 @@ CHECKS: dict[str, Check] = {
     ),
     "01.3": number(
         lambda: math.log2(_monotone_rules(lamp_at_first_switch=0)),
-        within=0.01,
+        decimals=1,
+        between=(0, 100),
         unit="bits",
         slips={
             "That is what it takes before anything is seen.": lambda: math.log2(
@@ -97,7 +99,8 @@ CHECKS: dict[str, Check] = {
     ),
     "01.4": number(
         _two_opinions,
-        within=0.01,
+        decimals=2,
+        between=(0, 100),
         unit="bits",
         slips={
             "Did you give each opinion one half again, after the data? The data have moved "
@@ -110,7 +113,8 @@ CHECKS: dict[str, Check] = {
     ),
     "01.5": number(
         lambda: _bought(3),
-        within=1e-4,
+        decimals=4,
+        between=(0, 100),
         slips={
             "One too few: so small a target lets in fewer than one in eight.": (
                 lambda: float(

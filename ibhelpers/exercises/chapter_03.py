@@ -58,7 +58,7 @@ def _weighted_bits(shares=(0.75, 0.25), scale: float = 1.0) -> float:
 CHECKS: dict[str, Check] = {
     "03.1": array(
         [0.1, 0.9],
-        within=1e-6,
+        decimals=2,
         slips={
             "These are the variances along the two axes; the loss is a mean over two points.": [
                 0.2,
@@ -70,7 +70,8 @@ CHECKS: dict[str, Check] = {
     ),
     "03.2": number(
         _extra_bits,
-        within=0.006,
+        decimals=1,
+        between=(0, 1e7),
         unit="bits",
         slips={
             "That is the cost for a window that is tiny; take it as wide as it is.": (
@@ -83,7 +84,8 @@ CHECKS: dict[str, Check] = {
     ),
     "03.3": number(
         _fraction,
-        within=6e-4,
+        decimals=2,
+        between=(0, 100),
         slips={
             "That is the part that comes from the error; the other one is asked for.": lambda: (
                 1 - _fraction()
@@ -93,7 +95,7 @@ CHECKS: dict[str, Check] = {
     ),
     "03.4": number(
         _first_impossible,
-        within=0,
+        between=(20, 200),
         slips={
             "One digit less or more: is 0.05 impossible for that many?": lambda: (
                 _first_impossible() - 1
@@ -102,7 +104,8 @@ CHECKS: dict[str, Check] = {
     ),
     "03.5": number(
         _weighted_bits,
-        within=6e-4,
+        decimals=3,
+        between=(0, 100),
         unit="bits",
         slips={
             "That is the loss in which both points count the same.": lambda: _weighted_bits(

@@ -11,8 +11,10 @@ from ..laws.generalized_chi2 import GeneralizedChi2
 from .blocks import Check, callable_gives, number
 
 
-def _lower_limit(hits: int, draws: int) -> float:
-    return -math.log2(stats.beta.ppf(0.975, hits + 1, draws - hits))
+def _lower_limit(hits: int, draws: int, quantile: float = 0.975) -> float:
+    if hits == draws:  # p may be 1
+        return 0.0
+    return -math.log2(stats.beta.ppf(quantile, hits + 1, draws - hits))
 
 
 def _model_error() -> float:
@@ -23,12 +25,12 @@ def _model_error() -> float:
 CHECKS: dict[str, Check] = {
     "06.1": number(
         10_000.0,
-        within=0.5,
+        decimals=0,
         slips={"A tenth of the error needs more than ten times the losses.": 1000.0},
     ),
     "06.2": number(
         lambda: -math.log2(-math.expm1(math.log(0.025) / 1e6)),
-        within=0.02,
+        decimals=1,
         unit="bits",
         slips={
             "That is log2 S; what is left after asking for 97.5 % confidence?": math.log2(1e6),
@@ -40,10 +42,28 @@ CHECKS: dict[str, Check] = {
     # The worst case is p just above 1/S.
     "06.3": number(
         lambda: (1 - 1 / 1000) ** 1000,
-        within=0.002,
+        decimals=2,
         unit="probability",
         slips={"That is the chance of at least one such loss.": lambda: 1 - 0.999**1000},
     ),
-    "06.4": callable_gives(_lower_limit, [(0, 1000), (5, 1000), (37, 500)], within=1e-6),
-    "06.5": number(_model_error, within=0.5, unit="nats"),
+    "06.4": callable_gives(
+        _lower_limit,
+        [(0, 1000), (5, 1000), (37, 500), (1000, 1000)],
+        decimals=4,
+        slips={
+            "That is the 2.5 % quantile, where p is small; the most that p can be is asked for.": (
+                lambda hits, draws: _lower_limit(hits, draws, 0.025)
+            ),
+            "That is for 95 % at one side; the limits of the course leave 2.5 % there.": (
+                lambda hits, draws: _lower_limit(hits, draws, 0.95)
+            ),
+            "That is the lower limit of p; the upper one gives the fewest bits.": (
+                lambda hits, draws: -math.log2(stats.beta.ppf(0.025, hits, draws - hits + 1))
+            ),
+            "That is the estimate, draws over hits, and no limit.": (
+                lambda hits, draws: math.log2(draws / hits)
+            ),
+        },
+    ),
+    "06.5": number(_model_error, decimals=0, unit="nats", between=(-1e5, 1e5)),
 }

@@ -66,7 +66,7 @@ def _as_good_as_neighbours(name: str) -> float:
 CHECKS: dict[str, Check] = {
     "07.1": number(
         19 / 400,
-        within=1e-6,
+        decimals=4,
         slips={
             "That is the loss of answering 0 everywhere; the constant answers 1/20.": 1 / 20,
             "That is the sum over the twenty outputs; the loss is their mean.": 19 / 20,
@@ -74,7 +74,8 @@ CHECKS: dict[str, Check] = {
     ),
     "07.2": number(
         _fraction,
-        within=2e-4,
+        decimals=3,
+        between=(0, 100),
         slips={
             "That is the target error; which fraction of the constant's loss is it?": lambda: (
                 _fraction() * _constant_loss(_task("cifar10"))
@@ -86,7 +87,8 @@ CHECKS: dict[str, Check] = {
     ),
     "07.3": number(
         _hundred,
-        within=0.3,
+        decimals=0,
+        between=(-1e7, 1e7),
         unit="bits",
         slips={
             "That is a fifth of all; compute it for the hundred.": _MNIST_BITS / 5,
@@ -97,7 +99,8 @@ CHECKS: dict[str, Check] = {
     ),
     "07.4": number(
         lambda: _unit_lengthscale("cifar10") - _unit_lengthscale("mnist"),
-        within=0.3,
+        decimals=0,
+        between=(-1e7, 1e7),
         unit="bits",
         slips={
             "That is what MNIST needs; how many more does CIFAR-10?": lambda: _unit_lengthscale(
@@ -110,7 +113,8 @@ CHECKS: dict[str, Check] = {
     ),
     "07.5": number(
         lambda: _as_good_as_neighbours("mnist") - _as_good_as_neighbours("cifar10"),
-        within=0.5,
+        decimals=0,
+        between=(-1e7, 1e7),
         unit="bits",
         slips={
             "That is what MNIST needs; how many more than CIFAR-10 is it?": lambda: (

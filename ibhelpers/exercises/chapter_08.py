@@ -55,7 +55,6 @@ def _coarse() -> float:
 CHECKS: dict[str, Check] = {
     "08.1": number(
         16,
-        within=1e-6,
         slips={
             "That is the number of degree 3 alone; all up to degree 3 are asked for.": 7,
             "That is the first binomial; there are two.": 10,
@@ -63,7 +62,7 @@ CHECKS: dict[str, Check] = {
     ),
     "08.2": number(
         lambda: _numbers_and_bits_for_each()[1],
-        within=0.006,
+        decimals=2,
         unit="bits",
         slips={
             "That is how many numbers there are; how many bits does each of them cost?": lambda: (
@@ -73,14 +72,15 @@ CHECKS: dict[str, Check] = {
     ),
     "08.3": number(
         lambda: float(_turn()),
-        within=0,
+        between=(-1, 200),
         slips={
             "That is an index that begins at 0; which dimension is it?": lambda: _turn() - 1.0,
         },
     ),
     "08.4": number(
         _log10_enough,
-        within=0.006,
+        decimals=2,
+        between=(0, 1000),
         slips={
             "That counts each output; an example fixes one number for every output.": lambda: (
                 math.log10(9 * 10 ** _log10_enough())
@@ -90,5 +90,5 @@ CHECKS: dict[str, Check] = {
             ),
         },
     ),
-    "08.5": number(_coarse, within=0.06),
+    "08.5": number(_coarse, decimals=1, between=(0, 1000)),
 }

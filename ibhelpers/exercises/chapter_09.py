@@ -66,7 +66,7 @@ CHECKS: dict[str, Check] = {
     # Squared distances grow by 9, distances by 3.
     "09.1": number(
         15.0,
-        within=1e-6,
+        decimals=1,
         slips={
             "That is the factor of the squared distances; a lengthscale is a distance.": 45.0,
             "That is for blocks of 2 × 2.": 10.0,
@@ -75,7 +75,8 @@ CHECKS: dict[str, Check] = {
     ),
     "09.2": number(
         lambda: _knowing_nothing(1 / 50),
-        within=0.05,
+        decimals=1,
+        between=(0, 1e7),
         unit="bits",
         slips={
             "That is for the sum of the squares; the loss is their mean.": (
@@ -85,7 +86,8 @@ CHECKS: dict[str, Check] = {
     ),
     "09.3": number(
         lambda: _saved() / 200,
-        within=0.005,
+        decimals=2,
+        between=(-1e7, 1e7),
         unit="bits",
         slips={
             "That is what all the examples save together.": _saved,
@@ -103,7 +105,8 @@ CHECKS: dict[str, Check] = {
     ),
     "09.5": number(
         _likeliest_factor,
-        within=5e-4,
+        decimals=3,
+        between=(0, 1e6),
         slips={
             "Divide by the number of all targets, n k, not by the number of examples.": (
                 lambda: _likeliest_factor(outputs=1)
@@ -116,7 +119,8 @@ CHECKS: dict[str, Check] = {
     ),
     "09.6": number(
         lambda: _price("leave_one_out_loss"),
-        within=0.5,
+        decimals=0,
+        between=(0, 1e7),
         unit="bits",
         slips={
             "That is the price of choosing by the evidence.": (

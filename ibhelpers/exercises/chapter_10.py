@@ -60,7 +60,6 @@ CHECKS: dict[str, Check] = {
     # No hit in S draws certifies p < 1 - 0.025^(1/S); that should be 2^-10.
     "10.3": number(
         lambda: math.ceil(math.log(0.025) / math.log1p(-(2.0**-10))),
-        within=0.0,
         slips={
             "2^10 networks support fewer than ten bits: a target is also missed by bad luck.": 1024,
             "One fewer than needed: round up.": lambda: math.floor(
@@ -73,7 +72,8 @@ CHECKS: dict[str, Check] = {
     ),
     "10.4": number(
         _bits_of_a_constant,
-        within=0.5,
+        decimals=0,
+        between=(0, 1e7),
         unit="bits",
         slips={"That is for answering 0 always.": lambda: _bits_of_a_constant(0.0)},
     ),
@@ -83,6 +83,6 @@ CHECKS: dict[str, Check] = {
             (lambda: _digits()[1], lambda: _digits()[0], model)
             for model in (DummyRegressor(), Ridge(1.0), KNeighborsRegressor(3))
         ],
-        within=0.01,
+        decimals=2,
     ),
 }

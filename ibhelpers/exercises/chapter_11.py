@@ -52,7 +52,6 @@ CHECKS: dict[str, Check] = {
     # 64 inputs, hidden layers of 32 and 32, ten outputs, each layer with its biases.
     "11.1": number(
         65 * 32 + 33 * 32 + 33 * 10,
-        within=0.5,
         slips={
             "The biases are missing: one for each unit and each output.": (
                 64 * 32 + 32 * 32 + 32 * 10
@@ -64,7 +63,8 @@ CHECKS: dict[str, Check] = {
     "11.3": choice("clipping", ["weight decay", "momentum", "clipping", "schedule"]),
     "11.4": number(
         _wide_bits,
-        within=0.05,
+        decimals=1,
+        between=(0, 1e7),
         unit="bits",
         slips={
             "That is for depth=1.": lambda: _wide_bits(lambda: InfiniteNetworkSpace(depth=1)),
@@ -78,7 +78,7 @@ CHECKS: dict[str, Check] = {
     ),
     "11.5": array(
         _wide_covariance,
-        within=1e-6,
+        decimals=6,
         slips={
             "That is the posterior of the tangent kernel; start from K, not from Θ.": (
                 _without_training_kernel
@@ -89,7 +89,7 @@ CHECKS: dict[str, Check] = {
     # 10 of 2,560 guesses: 8 bits; Clopper and Pearson's upper limit of p gives the fewest.
     "11.6": number(
         lambda: -math.log2(stats.beta.ppf(0.975, 11, 2550)),
-        within=0.02,
+        decimals=1,
         unit="bits",
         slips={
             "That is the estimate; how few bits may it be at 97.5 % confidence?": 8.0,

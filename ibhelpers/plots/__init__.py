@@ -2,13 +2,15 @@
 
 ``show_...`` returns a matplotlib Figure with an attribute ``alt_text``: what it shows, for readers
 who cannot see it. `show` displays a figure in a notebook together with that text. ``draw_...``
-draws into the axes of a figure that the chapter itself makes and describes.
+draws into the axes of a figure that the chapter itself makes and describes. `show_table` shows a
+table with a caption, and its plain text beside it.
 """
 
 from .laws import show_bias, show_quantiles, show_tails
 from .line import draw_data, draw_hypotheses
 from .splitting import show_splitting
 from .style import COLOURS, MARKERS, show
+from .table import show_table
 from .task import show_task
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "show_bias",
     "show_quantiles",
     "show_splitting",
+    "show_table",
     "show_tails",
     "show_task",
 ]

@@ -1,0 +1,85 @@
+"""Tables that are tables for every reader: on paper, on a telephone, by a screen reader."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Formats = Sequence[Callable] | Mapping[str, Callable]
+
+
+def show_table(
+    frame: pd.DataFrame | pd.Series,
+    caption: str,
+    *,
+    index: bool = True,
+    float_format: Callable[[float], str] | None = None,
+    formatters: Formats | None = None,
+) -> None:
+    """Show a table with a caption in a notebook, and its plain text beside it.
+
+    Where there is no notebook the plain text is printed.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame or pandas.Series
+        What to show; round it first.
+    caption : str
+        What the numbers are and in which unit, in one sentence.
+    index : bool
+        Whether the index is a column of the table.
+    float_format, formatters : optional
+        As for `pandas.DataFrame.to_string`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import ibhelpers as ib
+    >>> needed = pd.DataFrame({"target": [0.09, 0.05], "bits": [2580.4, 4271.0]})
+    >>> ib.plots.show_table(needed, "Bits by target error.", index=False)
+    Bits by target error.
+     target   bits
+       0.09 2580.4
+       0.05 4271.0
+    """
+    if not hasattr(frame, "columns"):
+        frame = frame.to_frame()
+    options = {"index": index, "float_format": float_format, "formatters": formatters}
+    text = f"{caption}\n{frame.to_string(**options)}"  # type: ignore[call-overload]
+    if not _in_notebook():
+        print(text)
+        return
+    from IPython.display import display
+
+    html = _html(frame.to_html(border=0, **options), caption)  # type: ignore[call-overload]
+    display({"text/html": html, "text/plain": text}, raw=True)
+
+
+def _in_notebook() -> bool:
+    """Whether this runs in a Jupyter kernel, which can show more than text."""
+    if "IPython" not in sys.modules:
+        return False
+    from IPython.core.getipython import get_ipython
+
+    return hasattr(get_ipython(), "kernel")
+
+
+def _html(table: str, caption: str) -> str:
+    """Give the table of pandas a caption, headers that say what they head, and room to scroll."""
+    head, body = table.split("</thead>")
+    head = re.sub(r"<th>\s*</th>", "<td></td>", head)
+    head = re.sub(r"<th(?=[ >])", '<th scope="col"', head)
+    head = head.replace("<thead>", f"<caption>{escape(caption)}</caption>\n  <thead>")
+    body = re.sub(r"<th(?=[ >])", '<th scope="row"', body)
+    label = escape(caption, quote=True)
+    # Wider than a telephone it scrolls, by keyboard too.
+    return (
+        f'<div role="region" aria-label="{label}" tabindex="0" style="overflow-x: auto">\n'
+        f"{head}</thead>{body}\n</div>"
+    )

@@ -1,0 +1,134 @@
+"""Make the editions for students and for instructors from the committed notebooks.
+
+    python scripts/make_editions.py [--output FOLDER] [05 06 ...]
+
+The committed notebooks hold everything: questions, empty answer cells, folded solutions, outputs.
+*student*     no solutions, no outputs, no checks of quoted numbers; answer cells are empty, and
+              after "What do you expect?" there is room for a guess.
+*instructor*  solutions open, times of the last recorded run, and notes: what each exercise asks
+              for, and the slips that its check knows.
+
+If the environment variable REPOSITORY_URL holds the repository's address, the first cell of each
+notebook installs the course from there, and links to other pages lead there.
+"""
+
+import argparse
+import ast
+import copy
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_markdown_cell
+from notebook_form import EXPECT, only_asserts, parse, roles
+from set_address import fill_in
+
+from ibhelpers.exercises import slips
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+RUNS = ROOT / "book" / "runs.json"
+GUESS = "**Your guess** (double-click here and write it down before you run the next cell):"
+
+
+def main() -> None:
+    """Write both editions of the chapters asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("chapters", nargs="*", metavar="NN", help="their numbers; all if none")
+    parser.add_argument("--output", type=Path, default=ROOT / "editions")
+    args = parser.parse_args()
+    address = os.environ.get("REPOSITORY_URL", "")
+    for name, make in EDITIONS.items():
+        folder = args.output / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
+            if not args.chapters or path.name[:2] in args.chapters:
+                notebook = make(nbformat.read(path, as_version=4), path.stem)
+                at_home(notebook, address)
+                nbformat.write(notebook, folder / path.name)
+        print(f"{name}: {folder}")
+
+
+def student(notebook: nbformat.NotebookNode, stem: str) -> nbformat.NotebookNode:
+    """The notebook without what a reader is to find."""
+    cells = []
+    for cell, role, _ in roles(notebook.cells):
+        if role in ("fold", "solution", "check"):
+            continue
+        cell = copy.deepcopy(cell)
+        if cell.cell_type == "code":
+            cell.source = without_asserts(cell.source)
+            cell.outputs, cell.execution_count = [], None
+        cells.append(cell)
+        if cell.cell_type == "markdown" and EXPECT in cell.source:
+            cells.append(new_markdown_cell(GUESS, id=f"guess-{cell.id}"))
+    return with_cells(notebook, cells)
+
+
+def without_asserts(source: str) -> str:
+    """The code of a cell without its assertions, and without loops that only assert."""
+    lines = source.split("\n")
+    for node in ast.walk(parse(source)):
+        if isinstance(node, ast.stmt) and only_asserts(node):
+            for line in range(node.lineno - 1, node.end_lineno):
+                lines[line] = None
+    return "\n".join(line for line in lines if line is not None).strip("\n")
+
+
+def instructor(notebook: nbformat.NotebookNode, stem: str) -> nbformat.NotebookNode:
+    """The notebook with everything open, and what helps in class."""
+    record = json.loads(RUNS.read_text(encoding="utf-8")).get(stem, {})
+    seconds = record.get("slow_cells", {})
+    cells = []
+    for cell, role, exercise in roles(notebook.cells):
+        cell = copy.deepcopy(cell)
+        cell.metadata.pop("jp-MarkdownHeadingCollapsed", None)
+        cell.metadata.pop("jupyter", None)
+        if role == "fold" and (notes := notes_on(exercise)):
+            cells.append(new_markdown_cell(notes, id=f"notes-{cell.id}"))
+        if cell.id in seconds:
+            words = f"> *For the instructor:* the next cell takes about {seconds[cell.id]:.0f} s."
+            cells.append(new_markdown_cell(words, id=f"time-{cell.id}"))
+        cells.append(cell)
+        if role == "text" and len(cells) == 1 and record:
+            words = (
+                f"> *For the instructor:* running all cells took {record['seconds']:.0f} s and "
+                f"{record['peak_memory_mib']:,} MiB on {record['machine']['cores']} cores."
+            )
+            cells.append(new_markdown_cell(words, id="time-of-all"))
+    return with_cells(notebook, cells)
+
+
+def notes_on(exercise: str) -> str:
+    """What the check of an exercise says to slips that it knows."""
+    known = slips(exercise)
+    lines = [f"> - {words}" for words in known]
+    return "\n".join(["> *For the instructor:* the check knows these slips.", ">", *lines]) * bool(
+        known
+    )
+
+
+def at_home(notebook: nbformat.NotebookNode, address: str) -> None:
+    """Let the first cell and the links lead to the repository, or at least out of the folder."""
+    elsewhere = f"{address}/blob/main/" if address else "../../"
+    if address:
+        fill_in(notebook, address)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\]\(\.\./(?!\.\.)", f"]({elsewhere}", cell.source)
+
+
+def with_cells(notebook: nbformat.NotebookNode, cells: list) -> nbformat.NotebookNode:
+    """A notebook with other cells."""
+    changed = copy.copy(notebook)
+    changed.cells = cells
+    return changed
+
+
+EDITIONS: dict[str, Callable] = {"student": student, "instructor": instructor}
+
+if __name__ == "__main__":
+    main()

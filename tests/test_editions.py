@@ -1,0 +1,223 @@
+"""The editions: what a student lacks, and that it can be done all the same."""
+
+import ast
+import builtins
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import make_editions
+import nbformat
+import notebook_form
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def committed(path):
+    return nbformat.read(path, as_version=4)
+
+
+def student(path):
+    return make_editions.student(committed(path), path.stem)
+
+
+# --- what is in them ----------------------------------------------------------------------------
+
+
+@each_notebook
+def test_a_student_finds_neither_solutions_nor_outputs_nor_checks(path):
+    notebook = student(path)
+    found = [role for _, role, _ in notebook_form.roles(notebook.cells)]
+    assert not {"fold", "solution", "check"} & set(found) and "answer" in found
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    for cell in code:
+        tree = notebook_form.parse(cell.source)
+        assert not any(isinstance(node, ast.Assert) for node in ast.walk(tree)), cell.source
+    answers = [
+        cell.source for cell, role, _ in notebook_form.roles(notebook.cells) if role == "answer"
+    ]
+    assert all(" = ..." in answer for answer in answers)
+    nbformat.validate(notebook)
+
+
+@each_notebook
+def test_there_is_room_for_a_guess_before_each_answer(path):
+    cells = student(path).cells
+    asked = [i for i, cell in enumerate(cells) if make_editions.EXPECT in cell.source]
+    assert asked
+    for i in asked:
+        assert cells[i + 1].source == make_editions.GUESS
+
+
+@each_notebook
+def test_an_instructor_finds_everything_open_and_notes(path):
+    notebook = make_editions.instructor(committed(path), path.stem)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    assert "knows these slips" in text and "running all cells took" in text
+    assert text.count("#### Solution of") == text.count("### Exercise")
+    assert not any("jp-MarkdownHeadingCollapsed" in cell.metadata for cell in notebook.cells)
+    nbformat.validate(notebook)
+
+
+def test_the_address_is_filled_in_and_links_lead_there(tmp_path):
+    address = "https://github.com/someone/course"
+    for url, link in ((address, f"]({address}/blob/main/book/"), ("", "](../../book/")):
+        subprocess.run(
+            [sys.executable, ROOT / "scripts" / "make_editions.py", "--output", tmp_path, "01"],
+            check=True,
+            capture_output=True,
+            env=os.environ | {"REPOSITORY_URL": url, "PYTHONPATH": str(ROOT)},
+        )
+        for edition in ("student", "instructor"):
+            (path,) = (tmp_path / edition).glob("*.ipynb")
+            notebook = nbformat.read(path, as_version=4)
+            assert f'ADDRESS = "{url}"' in "".join(c.source for c in notebook.cells)
+            assert link in "".join(cell.source for cell in notebook.cells)
+
+
+def test_assertions_go_wherever_they_stand():
+    source = "x = 1\nassert x\nfor i in range(3):\n    assert i < 3\n    assert i >= 0\n"
+    source += "if x:\n    assert x\n    y = 2\nz = 3"
+    assert make_editions.without_asserts(source) == "x = 1\nif x:\n    y = 2\nz = 3"
+
+
+# --- that they work -----------------------------------------------------------------------------
+
+
+def names(source: str) -> tuple[set[str], set[str]]:
+    """The names that a cell binds at its top level, and those it needs from the cells above."""
+    tree = notebook_form.parse(source)
+    bound, needed = set(), set()
+
+    def visit(node, local):
+        if isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Store):
+                local.add(node.id)
+            elif node.id not in local:
+                needed.add(node.id)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            local |= {(a.asname or a.name).partition(".")[0] for a in node.names}
+        elif isinstance(node, (ast.FunctionDef, ast.Lambda)):
+            for default in (*node.args.defaults, *getattr(node, "decorator_list", ())):
+                visit(default, local)
+            if isinstance(node, ast.FunctionDef):
+                local.add(node.name)
+            inner = local | {a.arg for a in ast.walk(node.args) if isinstance(a, ast.arg)}
+            body = node.body if isinstance(node.body, list) else [node.body]
+            inner |= {
+                n.id
+                for statement in body
+                for n in ast.walk(statement)
+                if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            }
+            for statement in body:
+                visit(statement, inner)
+        elif isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)):
+            inner = set(local)
+            for generator in node.generators:
+                visit(generator.iter, inner)
+                visit(generator.target, inner)
+                for condition in generator.ifs:
+                    visit(condition, inner)
+            for part in ("elt", "key", "value"):
+                if hasattr(node, part):
+                    visit(getattr(node, part), inner)
+        elif isinstance(node, ast.ExceptHandler):
+            local |= {node.name} - {None}
+            for child in ast.iter_child_nodes(node):
+                visit(child, local)
+        elif isinstance(node, ast.Assign):
+            visit(node.value, local)
+            for target in node.targets:
+                visit(target, local)
+        elif isinstance(node, (ast.For, ast.AugAssign)):
+            visit(node.iter if isinstance(node, ast.For) else node.value, local)
+            for child in ast.iter_child_nodes(node):
+                visit(child, local)
+        else:
+            for child in ast.iter_child_nodes(node):
+                visit(child, local)
+
+    for statement in tree.body:
+        visit(statement, bound)
+    return bound, needed - set(dir(builtins)) - {"get_ipython"}
+
+
+@each_notebook
+def test_without_any_answer_nothing_is_missing(path):
+    there: set[str] = set()
+    for cell in student(path).cells:
+        if cell.cell_type == "code":
+            bound, needed = names(cell.source)
+            assert not needed - there, f"{needed - there} is only in a solution:\n{cell.source}"
+            there |= bound
+
+
+@each_notebook
+def test_a_late_answer_finds_the_names_as_its_question_left_them(path):
+    """What a solution takes from the chapter is not bound anew below it, by it or by others."""
+    cells = [
+        (exercise if role == "solution" else "", *names(cell.source))
+        for cell, role, exercise in notebook_form.roles(committed(path).cells)
+        if cell.cell_type == "code" and role not in ("answer", "setup", "check")
+    ]
+    chapter = set().union(*(bound for exercise, bound, _ in cells if not exercise))
+    faults = []
+    for i, (exercise, bound, needed) in enumerate(cells):
+        if exercise:
+            below = set().union(*(b for e, b, _ in cells[i + 1 :] if not e))
+            faults += [(exercise, "needs, bound anew", name) for name in needed & below]
+            faults += [(exercise, "binds", name) for name in bound & chapter - IMPORTED]
+            faults += [(exercise, "needs of a solution", name) for name in needed - chapter]
+    assert not faults
+
+
+IMPORTED = {
+    "minimize_scalar",
+    "comb",
+    "brentq",
+    "stats",
+    "KNeighborsRegressor",
+    "losses_from",
+    "phi_sum",
+}
+
+
+def test_names_are_found():
+    bound, needed = names(
+        "import numpy as np\nx = [y * a for y in b]\ndef f(u, v=x):\n    return u + w"
+    )
+    assert bound == {"np", "x", "f"} and needed == {"a", "b", "w"}
+
+
+@each_notebook
+def test_a_student_who_answers_everything_is_right_everywhere(path):
+    """In place, and once more at the end: a late answer is right too."""
+    notebook = committed(path)
+    notebook.cells = notebook_form.answered(notebook.cells)
+    notebook = make_editions.student(notebook, path.stem)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace('SCALE = "laptop"', 'SCALE = "smoke"')
+    late = [
+        nbformat.v4.new_code_cell(cell.source)
+        for cell, role, _ in notebook_form.roles(notebook.cells)
+        if "answer" in cell.metadata.get("tags", [])
+    ]
+    notebook.cells += late
+    client = NotebookClient(notebook, timeout=900, resources={"metadata": {"path": path.parent}})
+    client.widget_registry.clear()
+    client.execute(env=os.environ | {"PYTHONPATH": str(ROOT)})
+    said = "".join(
+        output.get("text", "")
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+    )
+    assert "not yet" not in said and "no answer yet" not in said
+    assert said.count(": right.") == 2 * len(late) > 0

@@ -1,0 +1,229 @@
+"""Notebooks in a real JupyterLab without extensions: what a reader sees before and after a run.
+
+Needs Chromium or Chrome on this machine, as tests/test_book_browser.py does. One chapter and a
+notebook with every form are looked at in `make test`, all chapters in `make test-long`.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import notebook_form
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from playwright.sync_api import sync_playwright
+
+from .test_book_browser import BROWSER
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome found")
+
+CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+LOOKED_AT = ["every_form", CHAPTERS[0]]
+LOOKED_AT += [pytest.param(name, marks=pytest.mark.long) for name in CHAPTERS[1:]]
+WAITS = {"10_networks_as_hypotheses", "11_architectures_and_optimizers", "every_form"}
+
+SETTINGS = {
+    # Every cell is in the page, so that it can be looked at without scrolling.
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
+    "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
+}
+# Which cells are seen, and what is amiss in those that are.
+SEEN = """() => [...document.querySelectorAll(".jp-Notebook .jp-Cell")].map(cell => ({
+    shown: cell.checkVisibility(),
+    tables: [...cell.querySelectorAll("table")].filter(
+        t => t.checkVisibility() && t.caption && t.rows.length > 1).length,
+    images: [...cell.querySelectorAll("img")].filter(
+        i => i.checkVisibility() && i.complete && i.naturalWidth > 100).length,
+    errors: cell.querySelectorAll('[data-mime-type="application/vnd.jupyter.stderr"]').length,
+    text: cell.checkVisibility() ? cell.innerText : "",
+}))"""
+# The fractions that every progress bar has shown, in their order.
+WATCH = """() => {
+    const bars = new Map();
+    window.bars = () => [...bars.values()];
+    setInterval(() => document.querySelectorAll(".progress-bar").forEach(bar => {
+        const share = parseFloat(bar.style.width), seen = bars.get(bar) || [];
+        bars.set(bar, seen);
+        if (bar.checkVisibility() && seen.at(-1) !== share) seen.push(share);
+    }), 50);
+}"""
+KERNEL_IS_THERE = """() =>
+    jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === "idle"
+"""
+RUN_ALL = """() => {
+    window.ran = "no";
+    jupyterapp.commands.execute("notebook:run-all-cells").then(
+        () => { window.ran = "yes"; }, error => { window.ran = String(error); });
+}"""
+
+
+def every_form() -> nbformat.NotebookNode:
+    """A notebook with an exercise, a figure, a table, a check and a wait of three seconds."""
+    exercise = f"### Exercise 00.1: try\n\nHow many?\n\n**Asked for:** a number.\n\n{HINT}"
+    cells = [
+        new_markdown_cell("# Every form\n\nSee [Wolpert (1996)](https://example.org) and $x^2$."),
+        new_code_cell("import ibhelpers as ib\nimport pandas as pd\nimport time"),
+        new_markdown_cell("## A section\n\n$$\nx = y\n\\tag{1}\n$$\n\nSee equation (1)."),
+        new_code_cell(WAIT),
+        new_code_cell("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"),
+        new_markdown_cell("**Figure.** A line.", metadata={"tags": ["caption"]}),
+        new_code_cell('ib.plots.show_table(pd.DataFrame({"a": [1, 2]}), "Two numbers.")'),
+        new_markdown_cell(exercise),
+        new_code_cell(ANSWER, metadata={"tags": ["answer"]}),
+        new_markdown_cell("#### Solution of 00.1", metadata={"jp-MarkdownHeadingCollapsed": True}),
+        new_code_cell('ib.check("00.1", 19.93)\nib.plots.show_table(pd.DataFrame([1]), "Hidden.")'),
+        new_markdown_cell("The secret is out."),
+        new_markdown_cell("## What you have learned\n\nNothing."),
+    ]
+    python = {"name": "python3", "display_name": "Python 3"}  # else JupyterLab asks for a kernel
+    return new_notebook(cells=cells, metadata={"kernelspec": python})
+
+
+HINT = "<details>\n<summary>Hint</summary>\n\nHalve it.\n\n</details>"
+ANSWER = 'answer_00_1 = ...\nib.check("00.1", answer_00_1)'
+WAIT = """from ibhelpers._progress import progress_bar
+
+with progress_bar("waiting", 6e10) as bar:
+    for _ in range(6):
+        time.sleep(0.5)
+        bar.update(1e10)"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab in a folder with copies of the notebooks, and that folder."""
+    home = tmp_path_factory.mktemp("lab")
+    folder = home / "notebooks"
+    shutil.copytree(ROOT / "notebooks", folder)
+    nbformat.write(every_form(), folder / "every_form.ipynb")
+    for name, setting in SETTINGS.items():
+        file = home / "settings" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(setting))
+    (home / "config" / "labconfig").mkdir(parents=True)
+    disabled = {name: True for name in extensions() if not name.startswith("@jupyter-widgets")}
+    (home / "config" / "labconfig" / "page_config.json").write_text(
+        json.dumps({"disabledExtensions": disabled})
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(8)
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
+    command += [f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True"]
+    environment = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "PYTHONPATH": str(ROOT),
+    }
+    log = (home / "log").open("w")
+    server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(f"{address}/api?token={token}", server, home / "log")
+        yield f"{address}/lab/workspaces/{{0}}/tree/{{0}}.ipynb?token={token}", folder
+    finally:
+        server.terminate()
+        server.wait(60)
+        log.close()
+
+
+def extensions() -> set[str]:
+    """The extensions of JupyterLab that are installed here."""
+    folder = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
+    found = {path.parent.relative_to(folder) for path in folder.glob("**/package.json")}
+    return {path.as_posix() for path in found if "static" not in path.parts}
+
+
+def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
+    """Return when the server answers."""
+    for _ in range(240):
+        assert server.poll() is None, log.read_text()
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.5)
+    raise TimeoutError(log.read_text())
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("name", LOOKED_AT)
+def test_solutions_stay_hidden_and_all_else_is_shown(lab, browser, name):
+    address, folder = lab
+    cells = nbformat.read(folder / f"{name}.ipynb", as_version=4).cells
+    page = opened(browser, address.format(name), len(cells))
+    look(page, cells)
+    page.evaluate(WATCH)
+    page.wait_for_function(KERNEL_IS_THERE)
+    page.evaluate(RUN_ALL)
+    page.wait_for_function("window.ran !== 'no'", timeout=900_000, polling=250)
+    assert page.evaluate("window.ran") == "yes"
+    page.wait_for_timeout(1000)
+    look(page, cells, after=True)
+    bars = [shares for shares in page.evaluate("window.bars()") if shares]
+    assert bars or name not in WAITS
+    for shares in bars:
+        assert shares == sorted(shares) and all(0 <= share <= 100 for share in shares), shares
+    assert not bars or max(map(len, bars)) > 2, bars  # some bar was seen on its way
+    page.close()
+
+
+def opened(browser, address: str, n_cells: int):
+    """The page of a notebook, once all its cells are there."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(120_000)
+    page.goto(address)
+    count = "document.querySelectorAll('.jp-Notebook .jp-Cell').length"
+    page.wait_for_function(f"{count} === {n_cells}")
+    page.wait_for_selector(".jp-Notebook .jp-RenderedHTMLCommon h1")
+    page.wait_for_timeout(500)
+    return page
+
+
+def look(page, cells: list, *, after: bool = False) -> None:
+    """Compare what is seen with what should be, cell by cell."""
+    seen = page.evaluate(SEEN)
+    for (cell, role, _), found in zip(notebook_form.roles(cells), seen, strict=True):
+        assert found["shown"] == (role != "solution"), cell.source
+        assert not any(raw in found["text"] for raw in (":::", "```{", "{cite", "{eq")), cell.source
+        if role == "fold":
+            assert "hidden" in found["text"], "the fold says that something is hidden"
+        elif role == "answer" and after:
+            assert "no answer yet" in found["text"]
+        if after and found["shown"] and cell.cell_type == "code":
+            assert not found["errors"], found["text"]
+            assert found["images"] >= ("plt.show()" in cell.source), cell.source
+            assert found["tables"] >= ("show_table(" in cell.source), cell.source
+
+
+def test_an_open_solution_is_noticed(lab, browser):
+    address, folder = lab
+    notebook = every_form()
+    for cell, role, _ in notebook_form.roles(notebook.cells):
+        if role == "fold":
+            cell.metadata.clear()
+    nbformat.write(notebook, folder / "open.ipynb")
+    page = opened(browser, address.format("open"), len(notebook.cells))
+    with pytest.raises(AssertionError, match="something is hidden"):
+        look(page, notebook.cells)
+    page.close()
