@@ -39,7 +39,7 @@ from ._terms import Terms, exponent_at
 _MOST_NODES = 6144
 _MOST_ROWS = 4096  # x in one block, so that its temporary arrays stay in the cache
 _DISCRETISATION = 1e-14  # relative error of the sum, bounded
-_ROUNDING = 9e-14  # relative error of the rounded sum, once exp(t* x + K(t*)) has been taken out
+_ROUNDING = 9e-14  # least relative error of the rounded sum that is reckoned with
 FAR = 1e60  # beyond, in units of weights and degrees of freedom, log P(Q > x) is -x/(2 max w)
 _TOLERANCE = 1e-12  # of log P: relative, or of 0.2 where |log P| is less
 _EPS = torch.finfo(torch.float64).eps
@@ -104,9 +104,10 @@ def _checked_block(terms: Terms, x_hi: Tensor, x_lo: Tensor, upper: bool, densit
     if bool(doubtful.any()):
         i = int(torch.nonzero(doubtful)[0])
         x, e = math.ldexp(float(x_hi[i]), terms.exponent), float(error[i])
+        most = float(allowed[i].nan_to_num(_TOLERANCE))
         raise TailIntegralError(
             f"x: at {x!r} above the offset, the integral for the law of {terms} is uncertain "
-            f"by {e:.1e} in log P, more than the {float(allowed[i]):.0e} that is "
+            f"by {e:.1e} in log P, more than the {most:.0e} that is "
             "promised, so no digit is returned. Check the scales of the parameters; if they "
             "are meant, please report the case."
         )
@@ -125,10 +126,11 @@ def _integrate_block(
     saddle = find_saddle(terms, x_hi, upper=upper)
     value, slope, moduli = exponent_at(terms, saddle.t, saddle.one_plus_u, x_hi, x_lo)
     curve = Curve.through(terms, saddle, slope, density=density)
-    rest = curve.integral(_DISCRETISATION, _MOST_NODES)
+    rest, rounding = curve.integral(_DISCRETISATION, _MOST_NODES)
     if density:
         rest = rest * saddle.width
     elif upper:
         rest = -rest
-    error = torch.where(rest > 0, _DISCRETISATION + _ROUNDING + 4 * _EPS * moduli, torch.inf)
+    error = _DISCRETISATION + torch.maximum(4 * rounding, rounding.new_tensor(_ROUNDING))
+    error = torch.where(rest > 0, error + 4 * _EPS * moduli, torch.inf)
     return value + torch.log(rest), error

@@ -20,6 +20,7 @@ _BLOCK = 2**20  # numbers in the largest temporary arrays
 _SHIFT_NODES = 8  # on a shifted curve, where the integral of the modulus needs only its size
 _MARGIN = 2.0  # nats by which it is taken for larger, since the nodes are few
 _SMALL_SUM = 2**14  # terms times nodes: fewer cost less than to give every x its number of nodes
+_EPS = torch.finfo(torch.float64).eps
 _LOG_ACCURACY = 34.0  # nats: what the bound is made for, 2e-15
 
 
@@ -71,36 +72,39 @@ class Curve:
             v = torch.where(modulus > _END, 1.2 * v, v)
         return v
 
-    def integral(self, accuracy: float, most_nodes: int) -> Tensor:
+    def integral(self, accuracy: float, most_nodes: int) -> tuple[Tensor, Tensor]:
         """1/(2 pi i) int exp(exponent) domega, over pole + omega where there is a pole; (X,).
 
-        NaN where it would take more nodes to bound the relative error by `accuracy`.
+        And its relative error from rounding. NaN where it would take more nodes to bound the
+        relative error of the sum by `accuracy`.
         """
         end = self.end()
         series, bound = self._bound(end)
         # Of the order of the result: a Gaussian of unit width, over the pole.
         size = torch.where(self.pole.isinf(), 1.0, 1 / self.pole.abs()) / math.sqrt(2 * math.pi)
         step = bound.step(math.log(accuracy / 4) + torch.log(size))
-        nodes = _rounded_up(end / step)
-        out, todo = torch.full_like(end, torch.nan), torch.nonzero(nodes <= most_nodes)[:, 0]
+        nodes = _rounded_up((end / step).nan_to_num(nan=math.inf))
+        out, rounding = torch.full_like(end, torch.nan), torch.zeros_like(end)
+        todo = torch.nonzero(nodes <= most_nodes)[:, 0]
         if len(todo) > 0 and self.beta.numel() * int(nodes[todo].max()) < _SMALL_SUM:
             nodes[todo] = nodes[todo].max()
         while len(todo):
             counts = nodes[todo]
             for n in torch.unique(counts).tolist():
                 i = todo[counts == n]
-                out[i] = self.rows(i).trapezoid(series.rows(i), end[i], n)
+                out[i], rounding[i] = self.rows(i).trapezoid(series.rows(i), end[i], n)
             log_error = bound.log_error(end / nodes)[todo]
             good = log_error <= math.log(accuracy) + torch.log(out[todo].abs())
             out[todo[~good]] = torch.nan
             todo = todo[~good & (2 * nodes[todo] <= most_nodes)]
             nodes[todo] *= 2
-        return out
+        return out, rounding / out.abs()
 
-    def trapezoid(self, series: PowerSeries, end: Tensor, nodes: int) -> Tensor:
-        """The integral by the trapezoid rule, (X,).
+    def trapezoid(self, series: PowerSeries, end: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
+        """The integral by the trapezoid rule, and the error that rounding gives the sum; (X,).
 
-        The two halves of the curve are conjugate, so one of them is enough.
+        The two halves of the curve are conjugate, so one of them is enough. Far out, the linear
+        part of the exponent and the rest of it may be large numbers that nearly cancel.
         """
         h = end / nodes
         v = h[:, None] * torch.arange(nodes + 1, device=h.device, dtype=h.dtype)
@@ -109,9 +113,12 @@ class Curve:
         f = f * self.bend[:, None] * torch.complex(torch.cosh(v), torch.sinh(v))  # domega/dv / i
         if not bool(self.pole.isinf().all()):
             f = f / torch.complex(self.pole[:, None] + p, q)
+        size = f.abs() * (1 + self.linear[:, None].abs() * torch.hypot(p, q))
         f = f.real
         f[:, 0] /= 2
-        return h / torch.pi * f.sum(-1)
+        return h / torch.pi * f.sum(-1), _EPS * h / torch.pi * torch.linalg.vector_norm(
+            size, dim=-1
+        )
 
     # --- the error of the sum ---------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from ._terms import Terms, exponent_at, times_power_of_two
 from .law import Law, moment
 from .rounding import Rounding
 
+_LEAST_OTHER_SIDE = math.log(3e-3)  # of P(L > x) that is found as 1 - P(L <= x)
 # Of the integral itself, which is of order one, and of each number that is added to its exponent.
 _INTEGRAL_ERROR, _SUMMAND_ERROR = 1e-13, 4 * torch.finfo(torch.float64).eps
 
@@ -277,8 +278,25 @@ class GeneralizedChi2(Law):
         out[everything], out[nothing] = 0.0, -math.inf
         for part, distance, tail_is_upper in self._sides(x, above):
             log_p = tail_of(self._terms, *distance, upper=tail_is_upper)
-            out[part] = _log_of_other_side(log_p) if tail_is_upper != upper else log_p
+            if tail_is_upper != upper:
+                log_p = _log_of_other_side(log_p)
+                if upper:
+                    self._refuse_lost_digits(x[part], log_p)
+            out[part] = log_p
         return out
+
+    def _refuse_lost_digits(self, x: Tensor, log_ccdf: Tensor) -> None:
+        """Raise where P(L > x) is small although x is below the mean, and comes from 1 - P(L <= x).
+
+        Next to no degrees of freedom of a large weight put the mean there.
+        """
+        lost = log_ccdf < _LEAST_OTHER_SIDE
+        if bool(lost.any()):
+            raise TailIntegralError(
+                f"x: at {float(x[lost][0])!r}, below the mean, the law of {self._terms} has nearly "
+                "no probability above, so that P(L > x) has no twelve digits. Leave out terms of "
+                "next to no degrees of freedom, or ask for logcdf."
+            )
 
     def _logpdf(self, x: Tensor) -> Tensor:
         out = torch.full_like(x, -math.inf)
