@@ -6,6 +6,7 @@ code of the paper does.
 """
 
 from . import compare, losses, paper
+from .averaged import AveragedBias, averaged_bias
 from .estimates import estimate_bias
 from .evidence import Divergences, EvidenceBound, divergences, evidence_bound
 from .inductive_bias import InductiveBias, inductive_bias
@@ -13,11 +14,13 @@ from .rare_event import error_within_bits, rare_event_bias
 from .trace import BridgeTrace, Trace
 
 __all__ = [
+    "AveragedBias",
     "BridgeTrace",
     "Divergences",
     "EvidenceBound",
     "InductiveBias",
     "Trace",
+    "averaged_bias",
     "compare",
     "divergences",
     "error_within_bits",
