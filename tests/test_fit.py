@@ -270,6 +270,19 @@ def test_an_unknown_mean():
     assert "Constant()" in repr(constant.kernel)
 
 
+def test_centring_is_by_the_training_targets_alone():
+    """The posterior mean is what an explicit subtraction gives, and the law of the loss as well."""
+    task = a_task(n=40)
+    shifted = ib.Task(task.X_train, task.y_train + 5.0, task.X_test, task.y_test + 5.0)
+    space, mean = ib.GaussianSpace(RBF(1.0), noise=0.1), shifted.y_train.mean(0)
+    centred = shifted.centred()
+    np.testing.assert_allclose(centred.y_train.mean(0), 0.0, atol=1e-12)
+    np.testing.assert_allclose(centred.y_test, shifted.y_test - mean, atol=1e-12)
+    K, cross = RBF(1.0)(task.X_train).numpy(), RBF(1.0)(task.X_test, task.X_train).numpy()
+    weights = np.linalg.solve(K + 0.1 * np.eye(40), shifted.y_train - mean)
+    np.testing.assert_allclose(space.posterior(centred).mean, cross @ weights, atol=1e-10)
+
+
 # --- what it must not do -------------------------------------------------------------------------
 
 

@@ -164,9 +164,9 @@ class GaussianSpace:
             Names of the kernel's parameters to be held, such as ``"lengthscale"``; ``"kernel"``
             holds all of them.
         mean : {"zero", "constant"}
-            "constant" adds a constant to every hypothesis, of a variance that is chosen too. (To
-            centre a task on the mean of its training targets is the other way; the targets
-            are then no longer independent of one another, and the evidence does not know it.)
+            "constant" adds a constant to every hypothesis, of a variance that is chosen too. The
+            other way is `Task.centred`, after which the targets are no longer independent of one
+            another; the evidence does not know it.
         criterion : {"evidence", "leave_one_out"}
             The second is the log density of each training target given all others.
         bounds : mapping from names to pairs, optional

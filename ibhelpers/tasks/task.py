@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -202,6 +202,24 @@ class Task:
     def n_outputs(self) -> int:
         """Number of outputs of each example, k."""
         return self.y_train.shape[1]
+
+    def centred(self) -> Task:
+        """The task whose targets are differences from the mean of the training targets.
+
+        Of each output, in the training and the test set alike: no loss changes, for a hypothesis
+        that is shifted too. For spaces whose hypotheses have mean zero. The training targets are no
+        longer independent of one another, since their sum is 0, which no evidence knows of; the
+        other way is a mean that is unknown: ``GaussianSpace.fit(task, mean="constant")``.
+
+        Examples
+        --------
+        >>> import ibhelpers as ib
+        >>> task = ib.Task([[0.0], [1.0]], [[4.0], [6.0]], [[2.0]], [[9.0]]).centred()
+        >>> task.y_train.tolist(), task.y_test.tolist()
+        ([[-1.0], [1.0]], [[4.0]])
+        """
+        mean = self.y_train.mean(axis=0, dtype=np.float64)
+        return replace(self, y_train=self.y_train - mean, y_test=self.y_test - mean)
 
     def __repr__(self) -> str:
         """Say what the task is in one line."""
