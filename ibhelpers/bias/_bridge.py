@@ -67,14 +67,13 @@ class _Group:
 def cross(
     moves: Moves,
     plan: Plan,
-    targets: np.ndarray,
     *,
     runs: int,
     particles: int | None,
     seed: int,
     why: str,
     progress: bool,
-) -> InductiveBias:
+) -> BridgeTrace:
     """Follow the plan in independent runs, doubling the moves until that changes nothing."""
     particles = plan.particles if particles is None else particles
     # Not the pilot's seed: its choices must know nothing of the runs.
@@ -94,16 +93,15 @@ def cross(
             )
             means = [Mean.of(column) for column in found.log_p.T]
             groups.append(_Group(found.log_p, found.families, means))
-    return _result(plan, groups, targets, particles, why)
+    return _traced(plan, groups, particles, why)
 
 
 def _agree(groups: list[_Group]) -> list[bool]:
     return [a.agrees_with(b) for a, b in zip(groups[-2].means, groups[-1].means, strict=True)]
 
 
-def _result(
-    plan: Plan, groups: list[_Group], targets: np.ndarray, particles: int, why: str
-) -> InductiveBias:
+def _traced(plan: Plan, groups: list[_Group], particles: int, why: str) -> BridgeTrace:
+    """What the last two groups say together."""
     pooled = np.concatenate([groups[-2].log_p, groups[-1].log_p])
     means = [Mean.of(column) for column in pooled.T]
     bits = np.array([-mean.log_p / math.log(2) for mean in means]).clip(min=0) + 0.0
@@ -116,7 +114,7 @@ def _result(
             )
         ]
     )
-    trace = BridgeTrace(
+    return BridgeTrace(
         s=np.array(plan.s),
         sweeps=np.array(plan.sweeps),
         correlation=np.array(plan.correlation),
@@ -133,7 +131,6 @@ def _result(
         why_this_method=why,
         why_it_stopped=plan.why_it_stopped or "the target was reached",
     )
-    return answer(trace, targets)
 
 
 def _doubt(mean: Mean, first: Mean, second: Mean, agreed: bool) -> str:

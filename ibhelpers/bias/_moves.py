@@ -24,7 +24,7 @@ from .losses import BoundLoss
 _TRIES = 10  # angles a move; if none will do, the point stays, which keeps the law as well
 _BLOCK = 32  # test points between two products with the whole precision matrix
 _GROUP = 8  # directions that turn at a time, where points cannot
-_SMOOTH = 10.0  # directions with more than so many times a point's own variance turn together
+_SMOOTH = 10.0  # directions with so many times the variance of a point, given the others, turn too
 
 
 @dataclass
@@ -32,13 +32,12 @@ class Population:
     """Hypotheses, a column each: deviations from the mean of the outputs, and what they cost."""
 
     deviations: Tensor  # (m, k, N)
-    costs: Tensor | None  # (m, N), where the loss has one a test point
+    costs: Tensor  # (m, N), or (0, N) where the loss has none of single test points
     losses: Tensor  # (N,), float64
 
     def take(self, chosen: Tensor) -> Population:
         """The hypotheses of these indices."""
-        costs = None if self.costs is None else self.costs[:, chosen]
-        return Population(self.deviations[..., chosen], costs, self.losses[chosen])
+        return Population(self.deviations[..., chosen], self.costs[:, chosen], self.losses[chosen])
 
 
 class Moves(ABC):
@@ -84,7 +83,7 @@ class PointMoves(Moves):
         self.quadratic = loss.loss.curvature > 0
         if self.quadratic:
             self.residual = loss.answers.to(dtype)[:, :, None] - self.mean
-        conditional = 1 / inverse.diagonal().amax()
+        conditional = 1 / inverse.diagonal().median()
         smooth = spectrum.variance > _SMOOTH * conditional
         self.smooth = _direction_groups(spectrum, smooth & self.free, dtype)
 
@@ -109,8 +108,9 @@ class PointMoves(Moves):
             block = range(start, min(start + _BLOCK, m))
             steps = d.new_empty(len(block), k * n)
             for i in block:
-                before = self.precision[i, start:i] @ steps[: i - start] if i > start else 0
-                pull = pulled[i] + (before.view(k, n) if i > start else 0)
+                pull = pulled[i]
+                if i > start:
+                    pull = pull + (self.precision[i, start:i] @ steps[: i - start]).view(k, n)
                 step = self._move_point(population, i, pull, means, s, generator)
                 steps[i - start] = step.view(-1)
                 d[i] += step
@@ -169,8 +169,8 @@ class DirectionMoves(Moves):
         if isinstance(self.loss, BoundLoss):
             costs = self.loss.costs(outputs)
             return Population(deviations, costs, self.loss.total(costs))
-        losses = self.loss(outputs.permute(2, 0, 1))
-        return Population(deviations, None, losses.to(torch.float64))
+        losses = self.loss(outputs.permute(2, 0, 1)).to(torch.float64)
+        return Population(deviations, losses.new_empty(0, len(losses)), losses)
 
     def sweep(self, population: Population, s: float, generator: torch.Generator) -> None:
         """Turn every group of directions."""

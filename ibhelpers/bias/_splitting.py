@@ -290,11 +290,14 @@ class _Record:
             self.acceptance.append(math.nan)
             self.step.append(population.step)
             self.ancestors.append(len(torch.unique(population.ancestor[population.survives])))
-        floats = (self.threshold, self.surviving, self.nats, self.acceptance, self.step)
         return Trace(
-            *(np.array(a, dtype=np.float64) for a in floats),
-            np.array(self.ancestors, dtype=np.int64),
-            variance,
-            self.why_it_stopped,
-            self.why_this_method,
+            threshold=np.array(self.threshold, dtype=np.float64),
+            surviving=np.array(self.surviving, dtype=np.float64),
+            nats=np.array(self.nats, dtype=np.float64),
+            acceptance=np.array(self.acceptance, dtype=np.float64),
+            step=np.array(self.step, dtype=np.float64),
+            ancestors=np.array(self.ancestors, dtype=np.int64),
+            variance=variance,
+            why_it_stopped=self.why_it_stopped or "",
+            why_this_method=self.why_this_method,
         )

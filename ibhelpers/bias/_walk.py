@@ -193,7 +193,7 @@ def follow(
     """Runs of the plan with so many times its sweeps; as many at once as memory should hold."""
     m, k = moves.mean.shape[:2]
     at_once = max(1, min(runs, _NUMBERS // (m * k * particles)))
-    found = []
+    found: list[Runs] = []
     while (left := runs - sum(len(part.log_p) for part in found)) > 0:
         found.append(_follow(moves, plan, min(at_once, left), particles, times, generator, bar))
     return Runs(

@@ -197,16 +197,8 @@ class Costs(_OfLabels):
                 "the prediction's column."
             )
         object.__setattr__(self, "matrix", matrix)
-
-    @property
-    def non_negative(self) -> bool:
-        """Whether no cost is a gain."""
-        return bool((self.matrix >= 0).all())
-
-    @property
-    def whole_costs(self) -> bool:
-        """Whether all costs are whole."""
-        return bool((self.matrix == np.round(self.matrix)).all())
+        object.__setattr__(self, "non_negative", bool((matrix >= 0).all()))
+        object.__setattr__(self, "whole_costs", bool((matrix == np.round(matrix)).all()))
 
     def answers(self, task: Task) -> np.ndarray:
         """The labels, if there are as many classes as costs."""

@@ -152,29 +152,35 @@ def rare_event_bias(
         if not trouble:
             if method == "auto":
                 why = "the pilot of a bridge found moves that mix"
-            return cross(
+            trace = cross(
                 bridge,
                 plan,
-                targets,
                 runs=runs,
                 particles=particles,
                 seed=seed,
                 why=why,
                 progress=progress,
             )
+            return answer(trace, targets)
         why = trouble
-    settings = dict(
-        particles=1000 if particles is None else particles,
-        moves=10 if moves is None else moves,
-        batch=batch,
-        seed=seed,
-        max_bits=limit,
-        dtype=dtype,
-        why=why,
-        progress=progress,
-    )
     return _stacked(
-        [split(space, task, loss=loss, target=float(t), **settings) for t in targets.ravel()],
+        [
+            split(
+                space,
+                task,
+                loss=loss,
+                target=float(target),
+                particles=1000 if particles is None else particles,
+                moves=10 if moves is None else moves,
+                seed=seed,
+                batch=batch,
+                max_bits=limit,
+                dtype=dtype,
+                why=why,
+                progress=progress,
+            )
+            for target in targets.ravel()
+        ],
         targets,
     )
 
@@ -226,23 +232,22 @@ def error_within_bits(
     everything = np.array(-math.inf)
     # The pilot goes a little further, since it knows the bits only roughly.
     plan = _plan(bridge, everything, seed, step_of(loss, task), 1.1 * budget + 5, progress)
-    bias = cross(
+    trace = cross(
         bridge,
         plan,
-        everything,
         runs=runs,
         particles=particles,
         seed=seed,
         why="asked for",
         progress=progress,
     )
-    best = bias.trace.error_within(budget)
+    best = trace.error_within(budget)
     if best == math.inf:
         raise ValueError(
-            f"bits: found {budget:g}, which buys no loss below {bias.trace.threshold[0]:.6g}; the "
-            f"first {bias.trace.bits[0]:.2g} bits buy that."
+            f"bits: found {budget:g}, which buys no loss below {trace.threshold[0]:.6g}; the "
+            f"first {trace.bits[0]:.2g} bits buy that."
         )
-    return answer(bias.trace, np.array(best))
+    return answer(trace, np.array(best))
 
 
 def _plan(
