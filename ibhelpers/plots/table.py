@@ -51,13 +51,13 @@ def show_table(
     if not hasattr(frame, "columns"):
         frame = frame.to_frame()
     options = {"index": index, "float_format": float_format, "formatters": formatters}
-    text = f"{caption}\n{frame.to_string(**options)}"  # type: ignore[call-overload]
+    text = f"{caption}\n{frame.to_string(**options)}"
     if not _in_notebook():
         print(text)
         return
     from IPython.display import display
 
-    html = _html(frame.to_html(border=0, **options), caption)  # type: ignore[call-overload]
+    html = _html(frame.to_html(border=0, **options), caption)
     display({"text/html": html, "text/plain": text}, raw=True)
 
 
