@@ -10,16 +10,21 @@ hundreds of dimensions neither overflow nor lose digits, and every digit of a fl
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
-from mpmath import MPContext
-
 from .._arguments import at_least_one, positive, whole
 
-mp = MPContext()  # a context of our own leaves the precision of everyone else's alone
-mp.dps = 40
-mpf = mp.mpf
+
+@functools.cache
+def _arithmetic() -> Any:
+    """A context of our own, which leaves the precision of everyone else's alone."""
+    from mpmath import MPContext
+
+    mp = MPContext()
+    mp.dps = 40
+    return mp
 
 
 class UpperBound:
@@ -39,7 +44,8 @@ class UpperBound:
     @property
     def bits(self) -> float:
         """The bound, or a ValueError where it is more than the largest float."""
-        if self._bits >= mpf(2) ** 1024:
+        mp = _arithmetic()
+        if self._bits >= mp.mpf(2) ** 1024:
             raise ValueError(
                 f"bits: found 2^{self.log2_bits:.1f}, more than the largest float; ask for "
                 "log2_bits."
@@ -49,11 +55,13 @@ class UpperBound:
     @property
     def log2_bits(self) -> float:
         """log2 of the bound."""
+        mp = _arithmetic()
         return float(mp.log(self._bits, 2)) if self._bits > 0 else -math.inf
 
     def __repr__(self) -> str:
         """Say the bound in one line."""
-        small = self._bits < mpf(2) ** 1024
+        mp = _arithmetic()
+        small = self._bits < mp.mpf(2) ** 1024
         return f"at most {self.bits:.6g} bits" if small else f"at most 2^{self.log2_bits:.1f} bits"
 
 
@@ -263,10 +271,11 @@ def _model_agnostic(
     out_bound: float,
 ) -> Any:
     """The bound of ``model_agnostic``, after checking the arguments."""
+    mp = _arithmetic()
     return _bound(
         n=at_least_one("n", n),
-        R=mpf(positive("max_norm", max_norm)),
-        m=mpf(at_least_one("intrinsic_dim", intrinsic_dim)),
+        R=mp.mpf(positive("max_norm", max_norm)),
+        m=mp.mpf(at_least_one("intrinsic_dim", intrinsic_dim)),
         delta=positive("resolution", resolution),
         epsilon=positive("target_error", target_error),
         n_discrete=n_discrete,
@@ -285,9 +294,10 @@ def _few_shot(
     n_ways: int,
 ) -> Any:
     """The bound of ``few_shot``, after checking the arguments."""
-    R, delta = mpf(positive("max_norm", max_norm)), positive("resolution", resolution)
-    within = mpf(at_least_one("within_dim", within_dim))
-    across = mpf(at_least_one("across_dim", across_dim))
+    mp = _arithmetic()
+    R, delta = mp.mpf(positive("max_norm", max_norm)), positive("resolution", resolution)
+    within = mp.mpf(at_least_one("within_dim", within_dim))
+    across = mp.mpf(at_least_one("across_dim", across_dim))
     ways = whole("n_ways", n_ways, at_least=2)
     _, E = _eigenfunctions(within, 2 * mp.pi * R / delta)
     return _bound(
@@ -310,10 +320,11 @@ def _bound(
     delta: float,
     epsilon: float,
     n_discrete: float,
-    D: float,
-    B: float,
+    D: Any,
+    B: Any,
 ) -> Any:
     """Bits, in the paper's symbols: R = max_norm, m = intrinsic_dim, D = out_dim, B = out_bound."""
+    mp = _arithmetic()
     K, E = _eigenfunctions(m, 2 * mp.pi * R / delta)
     L = K * mp.sqrt(D) / R
     sphere = 2 * mp.pi ** ((m + 1) / 2) / mp.gamma((m + 1) / 2)
@@ -324,10 +335,11 @@ def _bound(
 
 def _cart_pole(n_observations: int, n: float, resolution: float, target_error: float) -> Any:
     """The bound of ``cart_pole``, after checking the arguments."""
+    mp = _arithmetic()
     T, n = whole("n_observations", n_observations, at_least=1), at_least_one("n", n)
     delta, epsilon = positive("resolution", resolution), positive("target_error", target_error)
     dimensions = 2 * (2 * mp.pi / delta) ** (2 * T) * mp.pi**T / mp.factorial(T) - n
-    scale = 4 * mp.pi**2 * mp.sqrt(T) / (mp.sqrt(3) * delta * mpf(n) ** (mpf(1) / (2 * T)))
+    scale = 4 * mp.pi**2 * mp.sqrt(T) / (mp.sqrt(3) * delta * mp.mpf(n) ** (mp.mpf(1) / (2 * T)))
     return _product(dimensions, mp.log(scale / epsilon, 2))
 
 
@@ -348,12 +360,14 @@ def _discrete_and_outputs(
 
 def _eigenfunctions(m: Any, M: Any) -> tuple[Any, Any]:
     """Return the degree K of the spherical harmonics up to frequency M, and their number E."""
+    mp = _arithmetic()
     K = (mp.sqrt((m - 1) ** 2 + 4 * M**2) - (m - 1)) / 2
     return K, mp.binomial(m + K, m) + mp.binomial(m + K - 1, m)
 
 
 def _product(dimensions: Any, bits_per_dimension: Any) -> Any:
     """Return the bits, 0 where a factor is not positive."""
+    mp = _arithmetic()
     # Two negative factors must not make a positive answer: where no dimension is left, or no
     # hypothesis misses the target, there is nothing to specify.
-    return max(dimensions, mpf(0)) * max(bits_per_dimension, mpf(0))
+    return max(dimensions, mp.mpf(0)) * max(bits_per_dimension, mp.mpf(0))
