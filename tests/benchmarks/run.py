@@ -2,10 +2,9 @@
 
     python tests/benchmarks/run.py [NAME ...]
 
-NAME is a file's, without ``bench_``: fit, law, tails, rare, tasks, kernels, networks; all
-without it. A
-target is an upper limit, except where the unit is "times" or "%". Nothing here fails a build: times
-belong to a machine, and this prints which.
+NAME is a file's, without ``bench_``: fit, law, tails, rare, tasks, kernels, networks; all without
+it. A target is an upper limit, except where the unit is "times" or "%". Nothing here fails a build:
+times belong to a machine, and this prints which.
 """
 
 import importlib
