@@ -17,7 +17,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart lab notebooks editions address test test-code test-notebooks test-long lint format book bench constraints clean
+.PHONY: help quickstart lab notebooks editions address test test-code test-notebooks test-long lint format book bench gpu constraints clean
 
 help:  ## Say what there is to do
 	@echo "Inductive Bias, in Bits"
@@ -64,6 +64,10 @@ book: .venv/installed  ## Build the book into book/_build/html
 
 bench: .venv-bench/installed  ## Measure speed and memory, beside other libraries
 	.venv-bench/bin/python tests/benchmarks/run.py
+
+# Installs nothing, so that it runs wherever there is a card: PYTHON needs torch, numpy and scipy.
+gpu:  ## Check and measure on a CUDA card, eight minutes at most (a rehearsal: REHEARSE=1)
+	$(or $(wildcard $(PY)),$(PYTHON)) scripts/gpu.py $(if $(REHEARSE),--rehearse)
 
 constraints: .venv-new/made  ## Renew constraints.txt: the newest of everything, PyTorch as it is
 	sed -n '/^torch==/p' constraints.txt > .venv-new/torch.txt

@@ -412,35 +412,3 @@ def test_a_functions_own_arrays_are_left_alone():
 def test_functions_that_are_no_kernels_are_named(function, message):
     with pytest.raises(ValueError, match=f"kernel: .*{message}"):
         ib.GaussianSpace(function).loss_law(a_task())
-
-
-# --- the same on a GPU --------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-@pytest.mark.parametrize("columns", [128, 2048])
-def test_a_gpu_gives_what_the_cpu_gives(columns, monkeypatch):
-    monkeypatch.setitem(_conditioning._COLUMNS, "cuda", columns)
-    task = ib.tasks.load("digits", n_train=500, n_test=200)
-    kernel, noise = ib.kernels.RBF(2.0), 1e-3
-    cpu = ib.GaussianSpace(kernel, noise=noise)
-    gpu = ib.GaussianSpace(kernel, noise=noise, device="cuda")
-    for one, other in ((cpu.posterior(task), gpu.posterior(task)),):
-        np.testing.assert_allclose(one.mean, other.mean.cpu(), atol=1e-10)
-        np.testing.assert_allclose(one.covariance, other.covariance.cpu(), atol=1e-10)
-    targets = [0.05, 0.02, 0.01]
-    bits = [ib.inductive_bias(space.loss_law(task), targets).bits for space in (cpu, gpu)]
-    np.testing.assert_allclose(*bits, rtol=1e-8)
-    curves = [space.learning_curve(task, [100, 500]) for space in (cpu, gpu)]
-    np.testing.assert_allclose(*[[law.mean() for law in c.values()] for c in curves], rtol=1e-10)
-    evidence = [space.log_marginal_likelihood(task) for space in (cpu, gpu)]
-    assert evidence[0] == pytest.approx(evidence[1], rel=1e-10)
-    left_out = [space.leave_one_out(task).mse for space in (cpu, gpu)]
-    assert left_out[0] == pytest.approx(left_out[1], rel=1e-8)
-    law, losses = cpu.loss_law(task), gpu.sample_losses(task, 2000, seed=0)
-    assert abs(losses.mean() - law.mean()) < 4 * (law.variance() / 2000) ** 0.5
-    tables = [
-        ib.compare.kernels(task, [kernel], 0.02, noise=noise, device=d) for d in ("cpu", "cuda")
-    ]
-    np.testing.assert_allclose(tables[0].bits, tables[1].bits, rtol=1e-8)
-    assert gpu.memory_needed(task) < _memory.free_memory(gpu.device)

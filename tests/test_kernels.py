@@ -397,16 +397,6 @@ def test_median_distance():
     assert thinned == pytest.approx(RBF.from_median(X, max_rows=3000).lengthscale, rel=0.05)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("kernel", ONE_OF_EACH, ids=by_repr)
-def test_cuda_agrees_with_cpu(kernel):
-    on_device = kernel(torch.tensor(A, device="cuda"), B)
-    assert on_device.device.type == "cuda"
-    torch.testing.assert_close(on_device.cpu(), kernel(A, B), rtol=1e-13, atol=1e-14)
-    K = kernel(torch.tensor(A, device="cuda"))
-    assert torch.equal(K, K.T)
-
-
 # --- Bad input ------------------------------------------------------------------------------------
 
 

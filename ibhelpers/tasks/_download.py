@@ -7,12 +7,14 @@ import gzip
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pooch
 from tqdm.auto import tqdm
 
 from ._datafile import DataFile
+
+if TYPE_CHECKING:
+    import pooch
 
 RETRIES = 1  # how often an address is asked again
 TIMEOUT = (10.0, 30.0)  # seconds to connect, and to wait for the next bytes
@@ -30,6 +32,8 @@ def download(file: DataFile, folder: Path) -> Path:
     ValueError
         If no address gave the file, or the folder cannot be written.
     """
+    import pooch  # needed only here
+
     failures = {}
     for url in addresses(file):
         cache = pooch.create(
@@ -86,6 +90,8 @@ def _downloader(file: DataFile) -> Callable[[str, str, pooch.Pooch], None]:
         # Some servers pack files on the way, though not asked to, and some call a packed file that
         # they have "packed on the way": it is what was published before or after unpacking.
         if response.headers.get("Content-Encoding") == "gzip":
+            import pooch
+
             if pooch.file_hash(path) != file.sha256:
                 _unpack(path)
 

@@ -13,8 +13,6 @@ import tarfile
 import zlib
 from pathlib import Path
 
-import pooch
-
 from ._datafile import DataFile, Form
 from ._download import download
 
@@ -30,8 +28,12 @@ _CANNOT_UNPACK = (OSError, EOFError, ValueError, KeyError, zlib.error, tarfile.T
 
 def cache_folder() -> Path:
     """Where downloads go: the folder in ``IBHELPERS_DATA``, else the user's cache folder."""
-    cache = pooch.create(pooch.os_cache("ibhelpers"), base_url="", env="IBHELPERS_DATA")
-    return cache.abspath
+    folder = os.environ.get("IBHELPERS_DATA")
+    if not folder:
+        import pooch  # needed only where no folder is named
+
+        folder = pooch.os_cache("ibhelpers")
+    return Path(folder).expanduser().absolute()
 
 
 def copies(file: DataFile) -> list[Path]:
