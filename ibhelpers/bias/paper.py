@@ -34,7 +34,7 @@ def released_fit(losses: ArrayLike) -> ScaledNoncentralChi2:
     Returns
     -------
     ScaledNoncentralChi2
-        With ``log_likelihood``, and without ``ridge``.
+        With ``log_likelihood``, and without ``profile``.
 
     Raises
     ------

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
 from .law import Law
+
+if TYPE_CHECKING:
+    from scipy.interpolate import BarycentricInterpolator
 
 _TOLERANCE = 1e-10  # relative error of a loss above the floor
 _REACH = 6.0  # the outermost nodes, about; one draw in 5e8 lies beyond
@@ -46,7 +50,7 @@ class ScoreQuantile:
         """
         z, y = _exact_pairs(law, np.arange(17) / 16)
         while np.isfinite(z).all() and (np.diff(z) > 0).all():
-            error = np.abs(_interpolate(z[::2], y[::2], z[1::2]) - y[1::2]).max()
+            error = np.abs(_polynomial(z[::2], y[::2])(z[1::2]) - y[1::2]).max()
             if error < _TOLERANCE:
                 return cls(z, y, law.lowest)
             n = len(z) - 1
@@ -62,10 +66,10 @@ class ScoreQuantile:
         """Losses (n,) of equal rank; NaN beyond the nodes."""
         out = np.full(len(z), np.nan)
         inside = np.flatnonzero((z >= self.z[0]) & (z <= self.z[-1]))
-        rows = _BLOCK // len(self.z)
+        polynomial, rows = _polynomial(self.z, self.y), _BLOCK // len(self.z)
         for start in range(0, len(inside), rows):
             block = inside[start : start + rows]
-            out[block] = self.floor + np.exp(_interpolate(self.z, self.y, z[block]))
+            out[block] = self.floor + np.exp(polynomial(z[block]))
         return out
 
 
@@ -77,26 +81,20 @@ def _exact_pairs(law: Law, position: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """
     near = -_REACH * np.cos(np.pi * position)
     mean = law.mean() - law.lowest
-    half_dof = (mean / law._standard_deviation()) ** 2
+    half_df = (mean / law._standard_deviation()) ** 2
     quantile = np.where(
         near < 0,
-        special.gammaincinv(half_dof, special.ndtr(near)),
-        special.gammainccinv(half_dof, special.ndtr(-near)),
+        special.gammaincinv(half_df, special.ndtr(near)),
+        special.gammainccinv(half_df, special.ndtr(-near)),
     )
-    x = law.lowest + mean * (quantile / half_dof)
+    x = law.lowest + mean * (quantile / half_df)
     left, right = x[near < 0], x[near >= 0]
     score = np.append(special.ndtri(law.cdf(left)), -special.ndtri(law.ccdf(right)))
     return score, np.log(x - law.lowest)
 
 
-def _interpolate(z: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """The polynomial through (z, y), by the barycentric formula.
+def _polynomial(z: np.ndarray, y: np.ndarray) -> BarycentricInterpolator:
+    """The polynomial through (z, y), with the same rounding errors each time."""
+    from scipy.interpolate import BarycentricInterpolator
 
-    Source: J.-P. Berrut and L. N. Trefethen, SIAM Review 46 (2004) 501, section 4.
-    """
-    between = (z[:, None] - z) * (4 / (z[-1] - z[0]))  # in units in which products keep their size
-    np.fill_diagonal(between, 1.0)
-    gap = at[:, None] - z
-    gap[gap == 0] = 1e-300  # at a node its own value outweighs the rest
-    share = 1 / between.prod(1) / gap
-    return share @ y / share.sum(1)
+    return BarycentricInterpolator(z, y, rng=0)
