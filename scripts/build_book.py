@@ -6,6 +6,7 @@ The pages are written to FOLDER/_build/html; the folder is book/ unless another 
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,8 @@ def main() -> int:
     output = parser.parse_args().output.resolve()
     # Always from the beginning: Sphinx does not repeat the warnings of a page it kept.
     shutil.rmtree(output / "_build", ignore_errors=True)
+    # The book's extensions import the package and what stands beside this script.
+    path = [str(ROOT), str(ROOT / "scripts"), os.environ.get("PYTHONPATH", "")]
     built = subprocess.run(
         [
             *[sys.executable, "-c", "from jupyter_book.cli.main import main; main()"],
@@ -30,6 +33,7 @@ def main() -> int:
             *["--warningiserror", "--keep-going", "--nitpick"],
         ],
         cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))},
     )
     if built.returncode == 0:
         print(f"\nThe book: {(output / '_build' / 'html' / 'index.html').as_uri()}")

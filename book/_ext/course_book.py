@@ -3,16 +3,12 @@
 import json
 import os
 import re
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import notebook_form
 from pybtex.database import parse_file
 from sphinx.errors import ExtensionError
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
-
-import notebook_form
 
 MATHJAX = "tex-svg-full.js"  # draws equations as SVG: one file, no fonts beside it
 

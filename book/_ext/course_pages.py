@@ -5,19 +5,14 @@ others.
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from string import ascii_uppercase
 
 import nbformat
+import run_notebooks
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
-
-import run_notebooks  # noqa: E402
-
-from ibhelpers.tasks.commands import DATASETS  # noqa: E402
+from ibhelpers.tasks.commands import DATASETS
 
 
 def notebooks() -> Iterator[tuple[Path, nbformat.NotebookNode, str]]:
