@@ -51,9 +51,10 @@ test-notebooks: .venv/installed  ## Run the notebooks again and compare with the
 test-long: .venv/installed  ## Check what takes minutes: every chapter in JupyterLab, and with the wheel
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m long tests
 
-lint: .venv/installed  ## Check the style
+lint: .venv/installed  ## Check the style and the types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) scripts/check_types.py
 
 format: .venv/installed  ## Mend the style, where a machine can
 	$(PY) -m ruff check --fix .

@@ -8,7 +8,7 @@ matters here. Arb's balls (python-flint) carry their own error.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -93,8 +93,8 @@ def _rbf(kernel: RBF, A: np.ndarray, B: np.ndarray) -> arb_mat:
 def _matern(kernel: Matern, A: np.ndarray, B: np.ndarray) -> arb_mat:
     def value(square: arb) -> arb:
         s = (square * (2 * float(kernel.nu))).sqrt()
-        polynomial = {0.5: 1, 1.5: 1 + s, 2.5: 1 + s + s * s / 3}[float(kernel.nu)]
-        return polynomial * (-s).exp()
+        polynomials: dict[float, Any] = {0.5: 1, 1.5: 1 + s, 2.5: 1 + s + s * s / 3}
+        return polynomials[float(kernel.nu)] * (-s).exp()
 
     return _each(value, _squared_distances(kernel, A, B))
 

@@ -59,8 +59,8 @@ class Curve:
         """The curves of some x."""
         if len(i) == len(self.bend):
             return self
-        per_x = (a[i] for a in (self.linear, self.pole, self.bend, self.beta))
-        return Curve(*per_x, self.half_k, self.half_delta[i])
+        linear, pole, bend, beta = (a[i] for a in (self.linear, self.pole, self.bend, self.beta))
+        return Curve(linear, pole, bend, beta, self.half_k, self.half_delta[i])
 
     def end(self) -> Tensor:
         """Parameter v (X,) beyond which the integrand is negligible."""

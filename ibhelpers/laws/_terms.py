@@ -91,7 +91,8 @@ class Terms:
             rows = torch.nonzero(unit == e)[:, 0]
             terms = self._in_units(self.source, e + self.exponent) if e else self
             shift = (exponent if isinstance(exponent, int) else exponent[rows]) - terms.exponent
-            yield rows, terms, *(times_power_of_two(a[rows], shift) for a in (x_hi, x_lo))
+            hi, lo = (times_power_of_two(a[rows], shift) for a in (x_hi, x_lo))
+            yield rows, terms, hi, lo
 
     def __str__(self) -> str:
         """Summarise the parameters for error messages."""
@@ -113,9 +114,9 @@ def times_power_of_two(a: Tensor, exponent: Tensor | int) -> Tensor:
             a, exponent = a * 2.0**step, exponent - step
         return a
     for _ in range(3):  # exponents of float64 differ by at most 2098
-        step = exponent.clamp(-1000, 1000)
-        a = a * ((step + 1023) << 52).view(torch.float64)  # its bits, since `pow` may round
-        exponent = exponent - step
+        steps = exponent.clamp(-1000, 1000)
+        a = a * ((steps + 1023) << 52).view(torch.float64)  # its bits, since `pow` may round
+        exponent = exponent - steps
     return a
 
 

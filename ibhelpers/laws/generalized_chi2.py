@@ -214,9 +214,13 @@ class GeneralizedChi2(Law):
         """
         return self._map(self._saddlepoint_logcdf, "x", x)
 
-    @functools.cached_property
+    @property
     def sharpened(self) -> GeneralizedChi2 | None:
         """The same law from parameters with more digits, where they can be had."""
+        return self._sharpened
+
+    @functools.cached_property
+    def _sharpened(self) -> GeneralizedChi2 | None:
         return None if self._sharper is None else self._sharper()
 
     def log_errors(self, x: Tensor) -> Tensor:

@@ -44,8 +44,10 @@ class Law(abc.ABC):
     lowest: float
     """The largest x with P(L < x) = 0; no loss lies below it."""
 
-    sharpened: Law | None = None
-    """The same law from parameters with more digits, where they can be had."""
+    @property
+    def sharpened(self) -> Law | None:
+        """The same law from parameters with more digits, where they can be had."""
+        return None
 
     device: torch.device = torch.device("cpu")
 

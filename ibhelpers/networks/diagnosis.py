@@ -305,8 +305,7 @@ def _tensors(value: object) -> list[Tensor]:
 
 def _equal(some: list[Tensor] | Tensor, others: list[Tensor] | Tensor) -> bool:
     """Whether all numbers are the same, NaNs included."""
-    if isinstance(some, Tensor) or isinstance(others, Tensor):
-        some, others = [some], [others]
+    some, others = (list([x] if isinstance(x, Tensor) else x) for x in (some, others))
     return len(some) == len(others) and all(
         a.shape == b.shape and bool(((a == b) | (a.isnan() & b.isnan())).all())
         for a, b in zip(some, others, strict=True)

@@ -283,7 +283,7 @@ class NetworkSpace:
         ok = ~np.isin(ensemble.index, ensemble.diverged)
         losses = np.full(n, np.nan)
         if of_training:
-            losses[ok] = getattr(ensemble, reported[loss])[ok]
+            losses[ok] = getattr(ensemble, reported[str(loss)])[ok]
         elif ok.any():
             losses[ok] = evaluate(torch.from_numpy(ensemble.outputs[ok])).numpy()
         return losses

@@ -114,7 +114,7 @@ class Stack:
         """What vmap would compute, with a small part of its overhead."""
         for name, layer in self._layers:
             if isinstance(layer, nn.Linear):
-                weight, bias = (self._held.get(f"{name}{part}") for part in ("weight", "bias"))
+                weight, bias = self._held[f"{name}weight"], self._held.get(f"{name}bias")
                 X = X @ weight if bias is None else torch.baddbmm(bias[:, None], X, weight)
             else:
                 X = layer(X)

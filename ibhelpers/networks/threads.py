@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
@@ -25,7 +25,7 @@ def in_order(
     parts: Iterable[Part],
     threads: int,
     progress: Callable[[int], object],
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Yield the results of the parts in their order, ``threads`` of them in the making.
 
     Torch's operations on small tensors gain little from several threads, and lose much where other

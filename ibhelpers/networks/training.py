@@ -27,7 +27,8 @@ class Examples(NamedTuple):
 
     def to(self, device: torch.device) -> Examples:
         """The same on another device, and not copied where they are there."""
-        return Examples(*(None if t is None else t.to(device) for t in self))
+        labels = None if self.labels is None else self.labels.to(device)
+        return Examples(self.X.to(device), self.y.to(device), labels)
 
 
 def examples(task: Task, part: str, device: torch.device, dtype: torch.dtype) -> Examples:
@@ -51,13 +52,15 @@ class Judgement(NamedTuple):
 @torch.no_grad()
 def judge(stack: Stack, data: Examples, loss: str, *, rows: int, outputs: bool) -> Judgement:
     """Judge every network on all examples, ``rows`` of them at a time, with sums in float64."""
-    total, wrong, seen = 0.0, 0.0, []
+    total = torch.zeros(len(stack), dtype=torch.float64, device=data.X.device)
+    wrong = torch.zeros(len(stack), dtype=torch.int64, device=data.X.device)
+    seen = []
     for start in range(0, len(data.X), rows):
         part = slice(start, start + rows)
         out = stack(data.X[part])
-        total = total + LOSSES[loss](out, data.y[part]).sum(1, dtype=torch.float64)
+        total += LOSSES[loss](out, data.y[part]).sum(1, dtype=torch.float64)
         if data.labels is not None:
-            wrong = wrong + (out.argmax(2) != data.labels[part]).sum(1)
+            wrong += (out.argmax(2) != data.labels[part]).sum(1)
         if outputs:  # in the units of the targets: logits become probabilities
             seen.append((out.softmax(-1) if loss == "cross_entropy" else out).cpu())
     # NaN is no class, though argmax finds one: a network that diverged is wrong everywhere.
@@ -107,7 +110,9 @@ def train(
     columns = _empty_columns(len(stack), learn, test, recipe.epochs, curves, outputs)
     alive = np.arange(len(stack))
     for epoch in range(1, recipe.epochs + 1):
-        train_epoch(stack, optimizer, learn, recipe, [orders[s] for s in alive], epoch - 1, tick)
+        train_epoch(
+            stack, optimizer, learn, recipe, [orders[int(s)] for s in alive], epoch - 1, tick
+        )
         tick(len(alive))
         last = epoch == recipe.epochs
         if not (last or curves or recipe.stop_at is not None):

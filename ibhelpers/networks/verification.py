@@ -81,7 +81,9 @@ def verified(
         kinds = {i: next(group[i].parameters()).dtype for i in chosen}
         try:
             comparison.of_outputs({i: group[i].double() for i in chosen}, own)
-            for k in range(0, len(stepped) if recipe else 0, _PAIR):
+            if recipe is None:
+                continue
+            for k in range(0, len(stepped), _PAIR):
                 comparison.of_steps({i: group[i] for i in stepped[k : k + _PAIR]}, own, recipe)
         finally:
             for i, kind in kinds.items():

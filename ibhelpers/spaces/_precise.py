@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -130,7 +130,7 @@ def _condition(K: arb_mat, bits: int) -> float:
     with ctx.workprec(bits):
         once = K.solve(arb_mat(np.random.default_rng(0).standard_normal((n, 1)).tolist()))
         twice = K.solve(once)
-        squares = [sum(x * x for x in v.entries()) for v in (twice, once)]
+        squares: list[Any] = [sum(x * x for x in v.entries()) for v in (twice, once)]
         largest = max((K[i, i] for i in range(n)), key=lambda x: x.mid())
         return float((largest * (squares[0] / squares[1]).sqrt()).mid())
 
@@ -158,7 +158,9 @@ def _graded_factor(moments: _Moments, bits: int) -> tuple[np.ndarray, np.ndarray
     with ctx.workprec(bits):
         m = moments.covariance.nrows()
         C = [[moments.covariance[i, j] for j in range(i + 1)] for i in range(m)]
-        left, columns, roots = list(range(m)), [], []
+        left = list(range(m))
+        columns: list[Any] = []
+        roots: list[float] = []
         negligible = moments.prior * 2.0**_TINY
         while left:
             pivot = max(left, key=lambda i: C[i][i].mid())
