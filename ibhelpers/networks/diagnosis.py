@@ -252,8 +252,8 @@ def _check_outputs(module: nn.Module, X: Tensor, task: Task) -> Tensor:
                 "rests then."
             )
     _check_shape(outputs, len(X), task)
-    for (what, given, found), (_, given_again, found_again) in zip(seen, seen_again, strict=False):
-        if _equal(given, given_again) and not _equal(found, found_again):
+    for (what, shown, found), (_, shown_again, found_again) in zip(seen, seen_again, strict=False):
+        if _equal(shown, shown_again) and not _equal(found, found_again):
             raise ValueError(
                 f"architecture: {what} gives other outputs when it is evaluated again; it draws "
                 "random numbers as it computes (of NumPy or of torch), or keeps a state. A "
