@@ -1,6 +1,7 @@
 """The rooms of the package: imports run down the house, no room looks behind another's door."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,13 @@ def test_every_room_says_what_happens_there_and_what_is_public():
         assert len(ast.get_docstring(tree).split()) >= 10, room
         names = [t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
         assert "__all__" in names, room
+
+
+def test_where_contributing_sends_a_stranger_there_is_something():
+    root = HOUSE.parent
+    paths = re.findall(r"`([a-z]+/[\w/.]*)`", (root / "CONTRIBUTING.md").read_text("utf-8"))
+    assert len(paths) > 20
+    assert not [path for path in paths if not (root / path).exists() and path != "editions/"]
 
 
 def test_no_file_is_imported_in_a_circle():

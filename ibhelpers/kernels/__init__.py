@@ -3,6 +3,7 @@
 Every kernel is a small immutable object: ``kernel(A, B)`` is an (n, m) float64 tensor on A's
 device, ``kernel(A)`` is ``kernel(A, A)`` and symmetric to the last bit, ``kernel.diagonal(A)`` is
 its diagonal, and ``kernel(A, B, out=K)`` writes into K, so that the matrix is held once.
+A kernel is in the file of its family and derives from `Kernel`, which says what it defines.
 Kernels add, multiply and scale: ``2.0 * RBF(1.0) + Linear()``. ``FunctionKernel(f)`` makes one of
 any function.
 """

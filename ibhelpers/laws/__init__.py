@@ -3,7 +3,7 @@
 All have the methods of `Law`, named as in SciPy's distribution classes, in natural logarithms.
 `GeneralizedChi2` is the exact law of Gaussian hypothesis spaces; every other kind has
 ``fit(losses)``, and below the smallest loss is an extrapolation, except `Empirical`, which says how
-many bits the losses certify.
+many bits the losses certify. A new kind derives from `Law`, which says what it defines.
 """
 
 from ._contour import TailIntegralError

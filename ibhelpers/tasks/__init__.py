@@ -1,6 +1,7 @@
 """What is to be learned: tasks by name, such as ``load("mnist")``, or of the reader's own arrays.
 
-A `Task` holds arrays for training and testing; there is one file here for each source of data.
+A `Task` holds arrays for training and testing; there is one file here for each source of data,
+whose function `load` is named in `_LOADERS`.
 """
 
 from __future__ import annotations
