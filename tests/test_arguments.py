@@ -45,7 +45,7 @@ def test_not_a_positive_quantity(found):
 @pytest.mark.parametrize(
     "given",
     [2, 2.0, np.int8(2), np.array([2.0]), np.longdouble(2), torch.tensor([[2]]), Fraction(4, 2)],
-    ids=repr,
+    ids=lambda value: repr(value).split(" at 0x")[0],
 )
 def test_one_number(given):
     assert number("x", given) == 2.0 and type(number("x", given)) is float
@@ -57,7 +57,7 @@ def test_one_number(given):
         *("2", True, np.True_, None, 2j, np.complex128(2 + 1j), [1, 2], np.ma.masked, pd.NA),
         *(10**400, np.timedelta64(2, "s"), np.ma.array([2.0], mask=[True]), {2.0}, iter([2.0])),
     ],
-    ids=repr,
+    ids=lambda value: repr(value).split(" at 0x")[0],
 )
 def test_not_one_number(given):
     with pytest.raises(ValueError, match=r"(?s)x: found .*; give one number"):

@@ -132,7 +132,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("kernel", "oracle"), CASES, ids=lambda value: repr(value)[:60])
+@pytest.mark.parametrize(
+    ("kernel", "oracle"), CASES, ids=lambda value: repr(value).split(" at 0x")[0][:90]
+)
 def test_values(kernel, oracle):
     """To 13 digits of √(κ(a, a) κ(b, b)); refused only where a float overflows."""
     exact = [[mp.mpf(float(x)) for x in row] for row in INPUTS]
@@ -190,7 +192,7 @@ K = RBF(1.5)(A, B).numpy()
         (RBF(1.5) * torch.tensor(2.0), 2.0 * K),
         (np.array(2.0) * RBF(1.5), 2.0 * K),
     ],
-    ids=lambda value: repr(value)[:60],
+    ids=lambda value: repr(value).split(" at 0x")[0][:90],
 )
 def test_arithmetic(kernel, expected):
     np.testing.assert_allclose(kernel(A, B), expected, rtol=1e-14)

@@ -73,6 +73,40 @@ def test_only_fitted_hypotheses_belong_to_a_space(task):
         Constants(fitted_below=0.0).sample_losses(task, 5000, seed=1)
 
 
+def test_splitting_takes_a_space_of_the_readers_own(task):
+    """Constants near 0 reach a small loss where a normal variable lies in an interval."""
+    middle = task.y_test.mean()
+    least = ((task.y_test - middle) ** 2).mean()
+    far = ib.Task(task.X_train, task.y_train, task.X_test, task.y_test - middle + 4.0)
+    half = 0.01
+    target = least + half**2  # |z - 4| <= half
+    exact = -np.log2(stats.norm.cdf(4 + half) - stats.norm.cdf(4 - half))
+    found = ib.rare_event_bias(
+        Constants(), far, loss="mse", target_error=target, seed=0, progress=False
+    )
+    assert found.trace.method == "splitting" and found.trace.fitted == 1.0
+    low, high = found.interval
+    assert low - 1 < exact < high + 1 and high - low < 4
+    with pytest.raises(ValueError, match="method: found 'bridge' for a Constants"):
+        ib.rare_event_bias(
+            Constants(), far, loss="mse", target_error=target, seed=0, method="bridge"
+        )
+
+
+def test_splitting_stays_among_the_fitted(task):
+    """Given |z| <= 2: P(|z - 1.9| <= 0.05 and |z| <= 2) / P(|z| <= 2)."""
+    middle = task.y_test.mean()
+    near = ib.Task(task.X_train, task.y_train, task.X_test, task.y_test - middle + 1.9)
+    target = ((task.y_test - middle) ** 2).mean() + 0.05**2
+    inside = stats.norm.cdf(1.95) - stats.norm.cdf(1.85)
+    given = stats.norm.cdf(2) - stats.norm.cdf(-2)
+    found = ib.rare_event_bias(
+        Constants(fitted_below=2.0), near, loss="mse", target_error=target, seed=1, progress=False
+    )
+    assert found.trace.fitted == pytest.approx(given, abs=5 * (given * (1 - given) / 1000) ** 0.5)
+    assert abs(found.bits + np.log2(inside / given)) < 0.6
+
+
 def test_bars_can_be_silenced(monkeypatch, task, capsys):
     monkeypatch.setattr("ibhelpers._progress._LONG", 0.0)
     ib.GaussianSpace(ib.kernels.RBF(1.5)).sample_losses(task, 10, seed=0)

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from .._arguments import torch_generator_of, whole
 from ..laws.empirical import certified_bits
-from ..spaces.gaussian import GaussianSpace, Loss, loss_function
+from ..spaces import GaussianSpace, HypothesisSpace, Loss, loss_function
 from ..tasks import Task
 from .inductive_bias import InductiveBias
 from .trace import ACCEPTANCE, Trace
@@ -29,11 +29,12 @@ _FEWEST_FAMILIES = 4.0  # below this effective number, relatives are counted ane
 _FEWEST_ANCESTORS = 20  # whose families show how runs scatter
 _PACE = 50  # levels over which the pace is measured,
 _MOST_LEVELS = 100_000  # and what it may at most forecast
+_MOST_TRIES = 1000  # draws of a hypothesis that counts as fitted
 _BLOCK = 2**22  # numbers in a batch of outputs
 
 
 def split(
-    space: GaussianSpace,
+    space: HypothesisSpace,
     task: Task,
     *,
     loss: Loss,
@@ -72,7 +73,7 @@ def split(
     """
     particles, moves = whole("particles", particles, at_least=2), whole("moves", moves, at_least=1)
     hypotheses = _Hypotheses.of(space, task, loss, dtype, batch)
-    generator = torch_generator_of(seed, space.device)
+    generator = torch_generator_of(seed, hypotheses.device)
     population = _Population.draw(hypotheses, particles, generator)
     record = _Record(particles, why)
     with tqdm(desc="splitting", unit=" levels", disable=not progress, leave=False) as bar:
@@ -89,38 +90,59 @@ def split(
 
 @dataclass(frozen=True)
 class _Hypotheses:
-    """Outputs mean + root z of hypotheses, and their losses, from whitened variables z."""
+    """Losses of hypotheses from the normal variables that make them, (r, k) for each."""
 
-    mean: Tensor  # (m, k)
-    root: Tensor  # (m, r), for r directions in which hypotheses vary
+    shape: tuple[int, int]
+    draw: Callable[[Tensor], tuple[Tensor, Tensor | None]]  # outputs, and which count as fitted
     evaluate: Callable[[Tensor], Tensor]
     batch: int
+    dtype: torch.dtype
+    device: torch.device
+    may_be_unfitted: bool
 
     @classmethod
     def of(
-        cls, space: GaussianSpace, task: Task, loss: Loss, dtype: torch.dtype, batch: int | None
+        cls, space: HypothesisSpace, task: Task, loss: Loss, dtype: torch.dtype, batch: int | None
     ) -> _Hypotheses:
+        if batch is None:
+            batch = max(1, _BLOCK // (task.n_test * task.n_outputs))
+        batch, evaluate = whole("batch", batch, at_least=1), loss_function(loss, task)
+        if not isinstance(space, GaussianSpace):
+            found = space.hypotheses(task)
+            return cls(
+                (found.dimension, 1),
+                lambda z: found.draw(z[:, :, 0].T.double()),
+                evaluate,
+                batch,
+                dtype,
+                found.device,
+                may_be_unfitted=True,
+            )
         spectrum = space.spectrum(task)
         free = spectrum.variance > spectrum.resolution
-        if batch is None:
-            batch = max(1, _BLOCK // spectrum.mean.numel())
-        return cls(
-            spectrum.mean.to(dtype),
-            (spectrum.directions[:, free] * spectrum.variance[free].sqrt()).to(dtype),
-            loss_function(loss, task),
-            whole("batch", batch, at_least=1),
-        )
+        mean = spectrum.mean.to(dtype)
+        root = (spectrum.directions[:, free] * spectrum.variance[free].sqrt()).to(dtype)
+
+        def draw(z: Tensor) -> tuple[Tensor, None]:
+            r, b, k = z.shape
+            return (root @ z.reshape(r, b * k)).view(-1, b, k).transpose(0, 1) + mean, None
+
+        shape = (root.shape[1], task.n_outputs)
+        return cls(shape, draw, evaluate, batch, dtype, space.device, may_be_unfitted=False)
 
     def losses(self, z: Tensor, start: int) -> Tensor:
-        """Losses (b,) in float64 of particles `start`, ... with variables z (r, b, k)."""
-        r, b, k = z.shape
-        outputs = (self.root @ z.reshape(r, b * k)).view(-1, b, k).transpose(0, 1) + self.mean
+        """Losses (b,) in float64 of particles `start`, ... with variables z (r, b, k).
+
+        Infinite for hypotheses that do not count as fitted, which no target admits.
+        """
+        outputs, fitted = self.draw(z)
         try:
-            return self.evaluate(outputs).to(torch.float64)
+            losses = self.evaluate(outputs).to(torch.float64)
         except ValueError as error:
             raise ValueError(
-                f"{error} The block holds particles {start} to {start + b - 1}."
+                f"{error} The block holds particles {start} to {start + z.shape[1] - 1}."
             ) from None
+        return losses if fitted is None else losses.masked_fill(~fitted, math.inf)
 
 
 @dataclass
@@ -135,19 +157,33 @@ class _Population:
     level: float = math.inf  # all losses are below
     step: float = 0.5  # β
     counted_variance: float = 0.0  # of log P, from the families of earlier counts
+    fitted: float = 1.0  # the fraction of the hypotheses drawn that count as such
 
     @classmethod
     def draw(cls, hypotheses: _Hypotheses, n: int, generator: torch.Generator) -> _Population:
-        """Particles of the prior."""
-        mean, r = hypotheses.mean, hypotheses.root.shape[1]
-        z = torch.empty(r, n, mean.shape[1], dtype=mean.dtype, device=mean.device)
-        losses = torch.empty(n, dtype=torch.float64, device=mean.device)
-        for i in range(0, n, hypotheses.batch):
-            z[:, i : i + hypotheses.batch].normal_(generator=generator)
-            block = z[:, i : i + hypotheses.batch]
-            losses[i : i + hypotheses.batch] = hypotheses.losses(block, i)
-        first = torch.arange(n, device=mean.device)
-        return cls(z, losses, first, first, torch.ones_like(first, dtype=torch.bool))
+        """Particles of the space: what does not count as fitted is drawn again."""
+        (r, k), device = hypotheses.shape, hypotheses.device
+        z = torch.empty(r, n, k, dtype=hypotheses.dtype, device=device)
+        losses = torch.full((n,), math.inf, dtype=torch.float64, device=device)
+        drawn, wanted = 0, torch.arange(n, device=device)
+        while len(wanted):
+            for i in range(0, len(wanted), hypotheses.batch):
+                rows = wanted[i : i + hypotheses.batch]
+                new = torch.empty(r, len(rows), k, dtype=hypotheses.dtype, device=device)
+                z[:, rows] = new.normal_(generator=generator)
+                losses[rows] = hypotheses.losses(z[:, rows], i)
+            drawn += len(wanted)
+            if not hypotheses.may_be_unfitted:
+                break
+            wanted = torch.nonzero(losses == math.inf)[:, 0]
+            if drawn > _MOST_TRIES * n:
+                raise ValueError(
+                    f"space: of {drawn:,} hypotheses drawn, {n - len(wanted):,} count as fitted "
+                    "and have a finite loss; let more of them count, or train for longer."
+                )
+        first = torch.arange(n, device=device)
+        survives = torch.ones_like(first, dtype=torch.bool)
+        return cls(z, losses, first, first, survives, fitted=n / drawn)
 
     def select(self, target: float) -> tuple[float, float, bool]:
         """Set the next level; return it, the fraction that survives, and whether it is the last."""
@@ -300,4 +336,5 @@ class _Record:
             variance=variance,
             why_it_stopped=self.why_it_stopped or "",
             why_this_method=self.why_this_method,
+            fitted=population.fitted,
         )

@@ -34,6 +34,8 @@ class Trace:
         Estimated variance of log P, see `rare_event_bias`.
     why_it_stopped, why_this_method : str
         In words.
+    fitted : float
+        The fraction of the first hypotheses drawn that counted as fitted: P is given that they do.
     """
 
     threshold: Float[np.ndarray, " levels"]
@@ -46,6 +48,7 @@ class Trace:
     why_it_stopped: str
     why_this_method: str = ""
     method: str = "splitting"
+    fitted: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,9 +67,8 @@ class HypothesisSpace(Protocol):
     >>> x = np.linspace(0, 1, 5)[:, None]
     >>> task = ib.Task(x, x, x, 1.3 * x)
     >>> ib.spaces.check_space(Lines(), task, seed=0)
-    >>> losses = ib.spaces.sample_losses(Lines(), task, 1000, seed=0)
-    >>> print(ib.inductive_bias(ib.laws.Empirical(losses), target_error=0.02))
-    2.0 bits at target error 0.02 (between 1.8 and 2.2)
+    >>> ib.rare_event_bias(Lines(), task, loss="mse", target_error=0.02, seed=0, progress=False)
+    2.0 bits at target error 0.02 (between 1.9 and 2.1)
     """
 
     def hypotheses(self, task: Task) -> Hypotheses:
