@@ -27,7 +27,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.machinery import ModuleSpec
@@ -568,7 +568,8 @@ def main(arguments: list[str] | None = None) -> int:
     names = args.only or list(STAGES)
     table = Table(args.out, _record(args.rehearse, names))
     bench = Bench(table, TINY if args.rehearse else FULL, device)
-    with _stopped_by_signals():
+    finished = False
+    with suppress(Stopped), _stopped_by_signals():
         finished = _run(bench, names, ends)
     print(f"\n{markdown(table.record)}\nwritten to {table.folder}", flush=True)
     return 0 if finished else 1
@@ -583,10 +584,10 @@ def _run(bench: Bench, names: list[str], ends: float) -> bool:
         start, limit = time.monotonic(), min(limit, ends - time.monotonic())
         if limit <= 0:
             return False
-        print(f"{name} ...", flush=True)
-        table.stage(name, "running")
         alarm = _Alarm(limit)
         try:
+            print(f"{name} ...", flush=True)
+            table.stage(name, "running")
             try:
                 work(bench)
             finally:

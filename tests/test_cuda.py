@@ -6,43 +6,17 @@ import torch
 
 import ibhelpers as ib
 from ibhelpers import _memory
-from ibhelpers.kernels import (
-    NNGP,
-    NTK,
-    RBF,
-    ArcCosine,
-    Laplace,
-    Linear,
-    Matern,
-    Polynomial,
-    RationalQuadratic,
-)
+from ibhelpers.kernels import RBF
 from ibhelpers.spaces import _conditioning
+from tests.examples import ONE_OF_EACH, by_repr
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 
 RNG = np.random.default_rng(0)
 A, B = RNG.normal(size=(12, 5)), RNG.normal(size=(9, 5))
-KERNELS = [
-    RBF(1.5),
-    RBF((0.5, 1.0, 2.0, 4.0, 8.0)),
-    Laplace(2.0),
-    Matern(1.5, nu=0.5),
-    Matern(1.5, nu=1.5),
-    Matern(1.5),
-    RationalQuadratic(1.5, alpha=0.7),
-    Linear(bias_variance=0.5),
-    Polynomial(3, scale=0.2),
-    ArcCosine(0),
-    ArcCosine(1),
-    ArcCosine(2),
-    NNGP(2, bias_variance=0.1),
-    NTK(3),
-    2.0 * RBF(1.0) + Linear() * RBF(3.0),
-]
 
 
-@pytest.mark.parametrize("kernel", KERNELS, ids=repr)
+@pytest.mark.parametrize("kernel", ONE_OF_EACH, ids=by_repr)
 def test_kernels(kernel):
     on_device = kernel(torch.tensor(A, device="cuda"), B)
     assert on_device.device.type == "cuda"

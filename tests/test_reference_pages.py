@@ -195,6 +195,31 @@ def test_the_status_page_does_not_vouch_for_a_changed_notebook(monkeypatch):
     assert course_pages.recorded(path, notebook) is None
 
 
+def test_results_show_what_was_measured_on_cards(tmp_path, monkeypatch):
+    monkeypatch.setattr(course_pages, "CARDS", tmp_path)
+    assert course_pages.cards()[-1] == course_pages.NO_CARD
+    record = {
+        "date": "2001-02-03 04:05",
+        "seconds": 6.0,
+        "rehearsal": False,
+        "machine": {
+            "gpu": "Slide rule", "gpu_memory_gib": 80.0, "cuda": "7.8", "cpu": "Abacus", "cores": 2
+        },
+        "versions": {"python": "8.9"},
+        "stages": {"law": "done in 1 s", "networks": "not reached"},
+        "figures": [
+            {"what": "law", "value": 150.0, "unit": "s", "note": "a|b", "target": "at most 120",
+             "met": False},
+        ],
+    }  # fmt: skip
+    (tmp_path / "slide_rule.json").write_text(json.dumps(record), encoding="utf-8")
+    shown = "\n".join(course_pages.cards())
+    assert "### Slide rule" in shown and course_pages.NO_CARD not in shown
+    assert "Slide rule, 80 GiB, CUDA 7.8; Abacus, 2 cores. 2001-02-03 04:05 UTC, 6 s" in shown
+    assert "| law | 150 s | at most 120 | NO | a/b |" in shown
+    assert "- networks: not reached" in shown and "done in" not in shown
+
+
 SMALL = [
     nbformat.v4.new_markdown_cell("# Title\n\n## Section"),
     nbformat.v4.new_code_cell('SCALE = "laptop"  # or "paper"'),

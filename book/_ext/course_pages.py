@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from string import ascii_uppercase
 
+import gpu
 import nbformat
 import run_notebooks
 
 from ibhelpers.tasks.commands import DATASETS
+
+CARDS = run_notebooks.ROOT / "book" / "gpu"
 
 
 def notebooks() -> Iterator[tuple[Path, nbformat.NotebookNode, str]]:
@@ -69,7 +72,21 @@ def results() -> str:
             run = json.loads(large.read_text(encoding="utf-8"))
             lines += ['### With `SCALE = "paper"`', "", f"Run: {cost(run)}; {versions(run)}.", ""]
             lines += tables(run["results"])
-    return "\n".join(lines)
+    return "\n".join([*lines, *cards()])
+
+
+def cards() -> list[str]:
+    """The tables that `make gpu` wrote on graphics cards, card by card, of those that were kept."""
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(CARDS.glob("*.json"))]
+    tables = [gpu.markdown(record, f"### {record['machine']['gpu']}") for record in kept]
+    return ["## Graphics cards", "", *(tables or [NO_CARD])]
+
+
+NO_CARD = (
+    "Not measured yet. On a machine with a CUDA card, `make gpu` checks that it gives what a CPU "
+    "gives and measures what it is for, in eight minutes; this page shows every `gpu.json` that is "
+    "kept in `book/gpu/`."
+)
 
 
 CHANGED = "Not as it was last run and recorded; the [status](status.md) has no record of it."
