@@ -17,7 +17,7 @@ from sklearn.gaussian_process.kernels import RBF
 
 import ibhelpers as ib
 from ibhelpers import _memory, _progress
-from ibhelpers.kernels import FunctionKernel, Linear
+from ibhelpers.kernels import FunctionKernel, Laplace, Linear, Matern
 from ibhelpers.spaces import _conditioning, gaussian
 from ibhelpers.spaces.posterior import Posterior, Spectrum
 from tests.examples import Counting, a_task
@@ -362,6 +362,31 @@ def test_long_work_shows_its_progress_and_its_memory(space, monkeypatch, capsys)
     assert "conditioning on 40 examples (128 MiB):   0%" in shown
     for what in ("covariance of 17 test examples", "diagonalising 17 x 17", "drawing 10 hypo"):
         assert what in shown
+
+
+# --- inputs far larger than the lengthscale -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kernel", [ib.kernels.RBF(1.0), 2.0 * Matern(1.0, nu=1.5), Laplace(1.0) * ib.kernels.RBF(3.0)]
+)
+@pytest.mark.parametrize("n", [12, 130])  # conditioned with all digits, and in float64
+def test_a_training_set_that_says_nothing_is_told(kernel, n):
+    X = 1e6 * np.random.default_rng(0).standard_normal((n + 5, 2))
+    y = np.sin(X[:, :1])
+    space, task = ib.GaussianSpace(kernel, noise=0.1), ib.Task(X[:n], y[:n], X[n:], y[n:])
+    with pytest.warns(UserWarning, match="say nothing about the test points"):
+        posterior = space.posterior(task)
+    assert torch.equal(posterior.covariance, kernel(torch.tensor(task.X_test)))
+    assert not posterior.mean.any()
+    # Here a warning is an error.
+    wide = ib.GaussianSpace(ib.kernels.RBF(1e6), noise=0.1).posterior(task)
+    assert wide.mean.abs().max() > 1e-3
+
+
+def test_much_noise_is_no_reason_for_it():
+    posterior = ib.GaussianSpace(ib.kernels.RBF(1.5), noise=1e30).posterior(a_task())
+    assert posterior.covariance.diagonal() == pytest.approx(np.ones(17))
 
 
 # --- nearly singular, and functions of one's own -------------------------------------------------

@@ -217,10 +217,10 @@ def test_models_reach_what_scikit_learn_says_and_bits_are_those_of_the_law(digit
             mse = ((predicted - getattr(digits, f"y_{part}")) ** 2).mean()
             assert table.loc[name, f"{part}_loss"] == pytest.approx(mse)
             wrong = predicted.argmax(1) != getattr(digits, f"labels_{part}")
-            assert table.loc[name, f"{part}_error"] == pytest.approx(wrong.mean())
+            assert table.loc[name, f"{part}_error_rate"] == pytest.approx(wrong.mean())
         bits = -law.logcdf(table.loc[name, "test_loss"]) / np.log(2)
         assert table.loc[name, "bits"] == pytest.approx(bits)
-    assert (table.bits_low == table.bits).all() and (table.hypotheses == 1).all()
+    assert (table.bits_lower == table.bits).all() and (table.hypotheses == 1).all()
 
 
 def test_a_network_space_is_judged_by_its_median_hypothesis(digits, law):
@@ -229,7 +229,7 @@ def test_a_network_space_is_judged_by_its_median_hypothesis(digits, law):
     ensemble = space.train(digits, 9, seed=3)
     assert row.test_loss == pytest.approx(np.median(ensemble.test_loss))
     assert row.train_loss == pytest.approx(np.median(ensemble.train_loss))
-    assert row.bits_low < row.bits < row.bits_high
+    assert row.bits_lower < row.bits < row.bits_upper
     assert (row.hypotheses, row.diverged) == (9, 0)
 
 

@@ -294,7 +294,9 @@ class GaussianSpace:
         UserWarning
             If jitter was needed, and how much; if rounding errors leave fewer than four digits of
             the mean or of the largest variance, and how many. Not for small tasks under this
-            package's kernels: these are conditioned again with as many digits as it takes.
+            package's kernels: these are conditioned again with as many digits as it takes. If the
+            training data say nothing about the test points, as where the lengthscale is far too
+            small for the inputs.
         """
         if is_within_reach(self.kernel, task, self.noise):
             posterior = self._small_posterior(task)
@@ -308,19 +310,8 @@ class GaussianSpace:
 
         None where even that is not possible, and where bad input has to be named.
         """
-        self._refuse_what_has_no_answer(task)
-        points = self._tensor(np.concatenate([task.X_train, task.X_test]))
-        y = self._tensor(task.y_train)
         try:
-            conditioning = Conditioning.of(
-                self.kernel,
-                points,
-                y,
-                noise=self.noise,
-                what="conditioning",
-                progress=self.progress,
-                jitters=(0.0,),
-            )
+            conditioning = self._eliminated(task, jitters=(0.0,))
         except NotPositiveDefiniteError:
             return precise_posterior(self.kernel, task, self.noise, self.device)
         (posterior,) = self._posteriors(task, conditioning, [task.n_train], tell=False)
@@ -643,28 +634,28 @@ class GaussianSpace:
             )
             if tell and not conditioning.jitter:  # which has been told already
                 warn_of_rounding(posterior, f"{self.kernel!r}")
+            if not bool(conditioning.half.any()):
+                self._warn_of_silence(task)
             yield posterior
+
+    def _warn_of_silence(self, task: Task) -> None:
+        """Say that the training set moves no test point, since all covariances underflow."""
+        size = max(np.abs(task.X_train).max(), np.abs(task.X_test).max())
+        warn(
+            f"the training data say nothing about the test points: under {self.kernel!r} every "
+            "covariance between the two is 0, and hypotheses are as likely as before any training. "
+            f"The inputs are of size up to {size:.1g}: divide them by their typical size, or give "
+            "a lengthscale as large as their distances."
+        )
 
     def _condition(self, task: Task, *, test: bool = True, keep: bool = False) -> Conditioning:
         """Eliminate the training set; ``keep`` says that the result outlives the test covariance.
 
-        Nothing large is allocated before it is known to fit.
+        Whatever had to be added to its diagonal is told.
         """
-        self._refuse_what_has_no_answer(task)
-        n, m, k, d = _sizes(task)
-        needed = self._refuse_what_cannot_fit(n, m if test else 0, k, d, keep)
-        points = self._tensor(task.X_train)
-        if test:
-            points = torch.cat([points, self._tensor(task.X_test)])
+        n = task.n_train
         try:
-            conditioning = Conditioning.of(
-                self.kernel,
-                points,
-                self._tensor(task.y_train),
-                noise=self.noise,
-                what=f"conditioning on {n:,} examples ({in_words(needed)})",
-                progress=self.progress,
-            )
+            conditioning = self._eliminated(task, test=test, keep=keep)
         except NotPositiveDefiniteError:
             raise ValueError(
                 f"kernel: the covariance of the {n} training inputs under {self.kernel!r} is "
@@ -682,6 +673,31 @@ class GaussianSpace:
                 "Give noise > 0 to choose that number yourself."
             )
         return conditioning
+
+    def _eliminated(
+        self,
+        task: Task,
+        *,
+        test: bool = True,
+        keep: bool = False,
+        jitters: tuple[float, ...] = (0.0, *JITTERS),
+    ) -> Conditioning:
+        """The tall array of a task; nothing large is allocated before it is known to fit."""
+        self._refuse_what_has_no_answer(task)
+        n, m, k, d = _sizes(task)
+        needed = self._refuse_what_cannot_fit(n, m if test else 0, k, d, keep)
+        points = self._tensor(task.X_train)
+        if test:
+            points = torch.cat([points, self._tensor(task.X_test)])
+        return Conditioning.of(
+            self.kernel,
+            points,
+            self._tensor(task.y_train),
+            noise=self.noise,
+            what=f"conditioning on {n:,} examples ({in_words(needed)})",
+            progress=self.progress,
+            jitters=jitters,
+        )
 
     def _refuse_what_cannot_fit(self, n: int, m: int, k: int, d: int, keep: bool) -> int:
         """The memory needed in bytes, if there is so much."""
