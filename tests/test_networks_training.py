@@ -5,6 +5,7 @@ SeedSequence(seed, spawn_key=(i, 0 or 1)) and uses torch.optim, autograd and tor
 """
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -400,3 +401,11 @@ def test_fitted_keeps_those_that_fit_and_says_how_many(small):
         ensemble.fitted(0.0)
     with pytest.raises(ValueError, match="max_train_loss: found nan"):
         ensemble.fitted(float("nan"))
+
+
+def test_a_network_space_says_what_stands_for_its_law():
+    space = ib.NetworkSpace(ib.networks.mlp(width=4, depth=1))
+    with pytest.raises(AttributeError, match=r"'loss_law': the law of .* not known"):
+        space.loss_law(None)
+    assert not hasattr(space, "loss_law") and not hasattr(space, "law")
+    assert pickle.loads(pickle.dumps(space)).recipe == space.recipe

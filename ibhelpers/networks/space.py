@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import torch
@@ -158,6 +158,20 @@ class NetworkSpace:
             f"epochs={r.epochs}, batch_size={r.batch_size}, loss={r.loss!r}, "
             f"device='{self.device}')"
         )
+
+    if not TYPE_CHECKING:  # which shall still know what is no attribute
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say what to ask instead, where every other space has an exact law."""
+            found = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name == "loss_law":
+                found += (
+                    ": the law of trained networks is not known exactly. Draw "
+                    "space.sample_losses(task, n, seed=0) and give them to "
+                    "ibhelpers.laws.Empirical, or ask ibhelpers.InfiniteNetworkSpace(depth) for "
+                    "the exact law at infinite width."
+                )
+            raise AttributeError(found)
 
     def chunk_for(self, task: Task) -> Chunk:
         """How many networks are trained together on a task, and the memory that they take.
