@@ -1,4 +1,4 @@
-"""Tasks and kernels that several tests use."""
+"""Tasks, kernels and losses that several tests use."""
 
 import numpy as np
 
@@ -53,3 +53,8 @@ def a_task(n=40, m=17, k=3, d=4, seed=0) -> ib.Task:
     rng = np.random.default_rng(seed)
     X, Z, W = rng.normal(size=(n, d)), rng.normal(size=(m, d)), rng.normal(size=(d, k))
     return ib.Task(X, np.sin(X @ W), Z, np.sin(Z @ W) + 0.1)
+
+
+def noncentral(df, nc, n, seed=0, scale=1.0):
+    """A sample by NumPy's generator, which shares no code with the package."""
+    return scale * np.random.default_rng(seed).noncentral_chisquare(df, nc, n)

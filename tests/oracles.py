@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 
+import mpmath
 import numpy as np
 from flint import acb, arb, ctx
 
@@ -114,6 +115,35 @@ def log_exponentials_in_balls(w, x: float, *, upper=False, density=False, bits=1
             share *= 1 if i == j else a / (a - b)
         above, dense = above + share, dense + share / (2 * a)
     return (dense if density else above if upper else 1 - above).log()
+
+
+def rbf_posterior(task, amplitude=1.0, lengthscale=1.0, noise=0.0):
+    """Mean and covariance under an RBF kernel: the textbook's formulae, in mpmath's precision."""
+    ell, noise = mpmath.mpf(lengthscale), mpmath.mpf(noise)
+
+    def covariance(a, b):
+        square = sum((mpmath.mpf(x) - mpmath.mpf(z)) ** 2 for x, z in zip(a, b, strict=True))
+        return amplitude * mpmath.exp(-square / (2 * ell**2))
+
+    def K(A, B):
+        return mpmath.matrix([[covariance(a, b) for b in B.tolist()] for a in A.tolist()])
+
+    X, Z = task.X_train, task.X_test
+    solve = K(Z, X) * mpmath.inverse(K(X, X) + noise * mpmath.eye(len(X)))
+    return solve * mpmath.matrix(task.y_train.tolist()), K(Z, Z) - solve * K(X, Z)
+
+
+def rbf_law(task, amplitude=1.0, lengthscale=1.0, noise=0.0) -> tuple[list, int, list]:
+    """Weights, degrees of freedom and noncentralities of one output's loss under an RBF kernel.
+
+    In mpmath's precision, up to its last 15 digits, which rounding errors have.
+    """
+    mean, covariance = rbf_posterior(task, amplitude, lengthscale, noise)
+    variance, directions = mpmath.eigsy(covariance)
+    residual = directions.T * (mean - mpmath.matrix(task.y_test.tolist()))
+    free = [i for i, v in enumerate(variance) if v > mpmath.mpf(10) ** (15 - mpmath.mp.dps)]
+    weights = [float(variance[i] / task.n_test) for i in free]
+    return weights, 1, [float(residual[i] ** 2 / variance[i]) for i in free]
 
 
 class Interpolated:

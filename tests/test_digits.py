@@ -11,6 +11,7 @@ import ibhelpers as ib
 from ibhelpers.kernels import RBF, FunctionKernel, Laplace, Linear, Matern, RationalQuadratic
 from ibhelpers.kernels.balls import in_balls
 from ibhelpers.spaces import _precise
+from tests.oracles import rbf_law, rbf_posterior
 
 
 def as_function(amplitude, lengthscale):
@@ -23,44 +24,10 @@ def as_function(amplitude, lengthscale):
     return FunctionKernel(values)
 
 
-def posterior_in_150_digits(task, amplitude, lengthscale, noise):
-    """Mean and covariance under an RBF kernel, by the textbook's formulae."""
-
-    def K(A, B):
-        return mpmath.matrix(
-            [
-                [
-                    amplitude
-                    * mpmath.exp(
-                        -sum(
-                            (mpmath.mpf(x) - mpmath.mpf(z)) ** 2 for x, z in zip(a, b, strict=True)
-                        )
-                        / (2 * mpmath.mpf(lengthscale) ** 2)
-                    )
-                    for b in B.tolist()
-                ]
-                for a in A.tolist()
-            ]
-        )
-
-    X, Z = task.X_train, task.X_test
-    inverse = mpmath.inverse(K(X, X) + mpmath.mpf(noise) * mpmath.eye(len(X)))
-    solve = K(Z, X) * inverse
-    return solve * mpmath.matrix(task.y_train.tolist()), K(Z, Z) - solve * K(X, Z)
-
-
 def true_law(task, amplitude, lengthscale, noise):
     """The law with every weight to its last digit, however small."""
     with mpmath.workdps(150):
-        mean, covariance = posterior_in_150_digits(task, amplitude, lengthscale, noise)
-        variance, directions = mpmath.eigsy(covariance)
-        residual = directions.T * (mean - mpmath.matrix(task.y_test.tolist()))
-        m = task.n_test
-        return ib.laws.GeneralizedChi2(
-            [float(v / m) for v in variance],
-            1,
-            [float(residual[i] ** 2 / variance[i]) for i in range(m)],
-        )
+        return ib.laws.GeneralizedChi2(*rbf_law(task, amplitude, lengthscale, noise))
 
 
 def a_task(seed):
@@ -167,9 +134,7 @@ def test_nearly_equal_inputs(seed):
     X[1] = X[0] + 10 ** rng.uniform(-11, -1)
     task, ell = ib.Task(X, np.sin(X), Z, np.sin(Z)), float(10 ** rng.uniform(-0.3, 1))
     with mpmath.workdps(150):
-        mean, covariance = (
-            np.array(a.tolist(), dtype=float) for a in posterior_in_150_digits(task, 1, ell, 0.0)
-        )
+        mean, covariance = (np.array(a.tolist(), dtype=float) for a in rbf_posterior(task, 1, ell))
     posterior = ib.GaussianSpace(RBF(ell)).posterior(task)
     scale = math.sqrt(np.mean(mean**2) + np.trace(covariance) / 3)
     assert np.abs(posterior.mean.numpy() - mean).max() < 1e-4 * scale

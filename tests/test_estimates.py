@@ -7,11 +7,7 @@ import pytest
 from scipy import stats
 
 import ibhelpers as ib
-
-
-def noncentral(df, nc, n, seed=0, scale=1.0):
-    return scale * np.random.default_rng(seed).noncentral_chisquare(df, nc, n)
-
+from tests.examples import noncentral
 
 TRUE = ib.laws.ScaledNoncentralChi2(2.0, 4.0, 1.0)
 TARGET = TRUE.icdf(1e-6)

@@ -10,6 +10,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 
 import ibhelpers as ib
+from tests.oracles import rbf_law, rbf_posterior
 
 
 @pytest.fixture(scope="module")
@@ -121,32 +122,10 @@ def test_law_of_a_smooth_problem_agrees_with_60_digits(lengthscale, noise, agree
     task = ib.Task(x, np.sin(3 * x), z, np.sin(3 * z))
     law = ib.GaussianSpace(ib.kernels.RBF(lengthscale), noise=noise).loss_law(task)
     with mpmath.workdps(60):
-        exact = law_in_60_digits(task, lengthscale, noise)
+        exact = ib.laws.GeneralizedChi2(*rbf_law(task, 1.0, lengthscale, noise))
     targets = law.mean() * np.array([1.0, 0.3, 0.1])
     assert float(np.max(-exact.logcdf(targets))) > 1
     np.testing.assert_allclose(law.logcdf(targets), exact.logcdf(targets), rtol=agreement)
-
-
-def law_in_60_digits(task, lengthscale, noise):
-    """The law of the loss from textbook formulae: inverse, symmetric eigenvalues, no tricks."""
-
-    def kernel(A, B):
-        ell = mpmath.mpf(lengthscale)
-        gaps = [[mpmath.mpf(float(a)) - mpmath.mpf(float(b)) for b in B[:, 0]] for a in A[:, 0]]
-        return mpmath.matrix([[mpmath.exp(-(g**2) / (2 * ell**2)) for g in row] for row in gaps])
-
-    X, Z = task.X_train, task.X_test
-    m = task.n_test
-    solve = kernel(Z, X) * mpmath.inverse(kernel(X, X) + mpmath.mpf(noise) * mpmath.eye(len(X)))
-    mean = solve * mpmath.matrix(task.y_train.tolist())
-    variance, directions = mpmath.eigsy(kernel(Z, Z) - solve * kernel(X, Z))
-    residual = directions.T * (mean - mpmath.matrix(task.y_test.tolist()))
-    free = [i for i in range(m) if variance[i] > mpmath.mpf(10) ** -45]
-    return ib.laws.GeneralizedChi2(
-        [float(variance[i] / m) for i in free],
-        1,
-        [float(residual[i] ** 2 / variance[i]) for i in free],
-    )
 
 
 def test_directions_without_variance_become_the_offset(space, digits):
@@ -236,19 +215,8 @@ def on_a_line(seed, n=16, m=8):
 
 
 def posterior_in_60_digits(task):
-    """Mean and covariance under RBF(1), by mpmath."""
     with mpmath.workdps(60):
-
-        def K(A, B):
-            return mpmath.matrix(
-                [[mpmath.exp(-((mpmath.mpf(a) - b) ** 2) / 2) for b in B] for a in A]
-            )
-
-        x, z = task.X_train[:, 0].tolist(), task.X_test[:, 0].tolist()
-        inverse, cross = mpmath.inverse(K(x, x)), K(z, x)
-        mean = cross * inverse * mpmath.matrix(task.y_train.tolist())
-        covariance = K(z, z) - cross * inverse * cross.T
-        return (np.array(a.tolist(), dtype=np.float64) for a in (mean, covariance))
+        return (np.array(a.tolist(), dtype=np.float64) for a in rbf_posterior(task))
 
 
 def own_rbf(A, B):

@@ -12,6 +12,7 @@ from scipy import integrate, optimize, stats
 import ibhelpers as ib
 from ibhelpers.laws._noncentral_density import log_density
 from ibhelpers.laws.empirical import certified_bits
+from tests.examples import noncentral
 
 KINDS = (
     ib.laws.Empirical,
@@ -20,11 +21,6 @@ KINDS = (
     ib.laws.GeneralizedPareto,
     ib.laws.ScaledNoncentralChi2,
 )
-
-
-def noncentral(df, nc, n, seed=0, scale=1.0):
-    """A sample by NumPy's generator, which shares no code with the package."""
-    return scale * np.random.default_rng(seed).noncentral_chisquare(df, nc, n)
 
 
 # --- the noncentral chi-squared density ----------------------------------------------------------
