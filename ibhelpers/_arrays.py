@@ -191,7 +191,7 @@ def _from_frame(name: str, frame: Any) -> np.ndarray:
 
 def _from_series(name: str, series: Any) -> np.ndarray:
     """A series of numbers."""
-    types = sys.modules["pandas"].api.types  # which is there, because the series is
+    types = sys.modules["pandas"].api.types  # loaded, since a series of it is here
     _refuse_missing(name, series)
     if types.is_object_dtype(series.dtype):
         return _from_objects(name, series.to_numpy())
@@ -223,5 +223,5 @@ def unit_of(X: np.ndarray | Tensor) -> float:
     What is divided by it is divided exactly, and its squares neither overflow nor vanish.
     """
     largest = X.abs().max() if isinstance(X, Tensor) else np.abs(X).max()
-    exponent = math.frexp(float(largest))[1]  # 0 of 0
+    exponent = math.frexp(float(largest))[1]  # which is 0 where the largest is 0
     return 2.0 ** max(-1022, min(exponent, 1023))

@@ -40,6 +40,7 @@ def test_repr_says_the_answer_and_how_far_to_trust_it():
     assert repr(ib.inductive_bias(LAW, [0.5, 0.25])).count("\n") == 1
     between = ib.InductiveBias(9.0, 0.5, LAW, interval=(8.0, 11.0))
     assert repr(between) == "9.0 bits at target error 0.5 (between 8.0 and 11.0)"
+    assert repr(ib.InductiveBias(9.0, 0.5)) == "9.0 bits at target error 0.5"
 
 
 def test_what_rounding_leaves_is_said_in_words():

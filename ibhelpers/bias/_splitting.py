@@ -27,8 +27,8 @@ from .trace import ACCEPTANCE, Trace
 _SMALLEST_STEP = 1e-6  # a population that cannot even move so far is stuck
 _FEWEST_FAMILIES = 4.0  # below this effective number, relatives are counted anew
 _FEWEST_ANCESTORS = 20  # whose families show how runs scatter
-_PACE = 50  # levels over which the pace is measured,
-_MOST_LEVELS = 100_000  # and what it may at most forecast
+_PACE = 50  # levels over which the pace is measured
+_MOST_LEVELS = 100_000  # forecast at that pace: with more to go, the run stops
 _MOST_TRIES = 1000  # draws of a hypothesis that counts as fitted
 _BLOCK = 2**22  # numbers in a batch of outputs
 

@@ -154,7 +154,7 @@ def _bootstrap_limits(
     except ValueError:  # a resample may have too many ties, where the losses have not
         return (np.full(targets.shape, np.nan),) * 2
     bits = np.array([inductive_bias(law, targets).bits for law in fits])
-    # order statistics themselves, because between infinite ones nothing can be interpolated
+    # Order statistics themselves, because between infinite ones nothing can be interpolated
     low, high = np.quantile(bits, [0.025, 0.975], axis=0, method="inverted_cdf")
     return low, high
 

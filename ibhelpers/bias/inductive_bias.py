@@ -152,8 +152,10 @@ class InductiveBias:
             plural = "" if left == 1 else "s"
             number = f"{bits:.{left}g}" if bits >= 1 else f"{bits:.1f}"
             return f"{number} {at} (rounding errors leave {left} digit{plural})"
-        how = "exact" if self.law is not None and self.law.exact else "of a fitted law"
-        return f"{bits:.1f} {at} ({how})" if bits < _READABLE else f"{bits:.6g} {at} ({how})"
+        number = f"{bits:.1f}" if bits < _READABLE else f"{bits:.6g}"
+        if self.law is None:
+            return f"{number} {at}"
+        return f"{number} {at} ({'exact' if self.law.exact else 'of a fitted law'})"
 
 
 def inductive_bias(law: Law, target_error: ArrayLike) -> InductiveBias:

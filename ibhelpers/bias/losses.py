@@ -253,7 +253,7 @@ class CrossEntropy(_OfLabels):
         >>> ib.losses.CrossEntropy.fit(space, task, seed=0)
         CrossEntropy(temperature=0.0999)
         """
-        from scipy import optimize  # heavy
+        from scipy import optimize  # here, because it takes long to import
 
         if task.labels_train is None:
             raise ValueError(

@@ -64,8 +64,8 @@ def in_order(
         making = deque[Future[Result]]()
         try:
             while True:
-                wanted = islice(parts, threads - len(making))
-                making.extend(pool.submit(work, part, tick) for part in wanted)  # keeps no part
+                wanted = islice(parts, threads - len(making))  # no list of them is kept
+                making.extend(pool.submit(work, part, tick) for part in wanted)
                 if not making:
                     return
                 while not making[0].done():
@@ -78,7 +78,8 @@ def in_order(
                 yield _first_or_failed(making).result()
         finally:
             stopped.set()
-            # An error holds on to this frame: without these lists it does not hold the others too.
+            # The traceback of an error keeps this function's variables: with the lists empty, the
+            # other parts' results are not kept as well.
             making.clear()
             running = []
 
@@ -105,4 +106,4 @@ def _one_thread_an_operation() -> Iterator[None]:
     try:
         yield
     finally:
-        torch.set_num_threads(before)  # what a thread sets for itself, MKL takes for all
+        torch.set_num_threads(before)  # since MKL takes a thread's own number for all threads

@@ -24,7 +24,7 @@ def show_splitting(bias: InductiveBias) -> Figure:
     Parameters
     ----------
     bias : InductiveBias
-        As `splitting` returns it.
+        From ``rare_event_bias(..., method="splitting")``.
 
     Returns
     -------
@@ -41,7 +41,8 @@ def show_splitting(bias: InductiveBias) -> Figure:
     trace = bias.trace
     if not isinstance(trace, Trace) or len(trace.nats) == 0:
         raise ValueError(
-            f"bias: found {bias!r}, which has no levels to draw; give a result of splitting."
+            f"bias: found {bias!r}, which has no levels to draw; give what "
+            "rare_event_bias(..., method='splitting') returns."
         )
     bits = trace.nats / math.log(2)
     figure, axes = plt.subplots(
