@@ -86,7 +86,8 @@ def evidence_bound(space: GaussianSpace, task: Task, target_error: float) -> Evi
     spectrum = space.spectrum(task)
     m, k = spectrum.mean.shape
     variance = spectrum.variance.clamp(min=0)
-    apart = spectrum.directions.T @ (spectrum.mean - space._tensor(task.y_test))
+    y_test = torch.tensor(task.y_test, dtype=torch.float64, device=spectrum.mean.device)
+    apart = spectrum.directions.T @ (spectrum.mean - y_test)
     squares = apart.square().sum(1)
 
     def mean_loss(log_noise: float) -> float:
