@@ -1,6 +1,7 @@
 """Gaussian hypothesis spaces, against scikit-learn, 50-digit arithmetic and simulation."""
 
 import math
+from dataclasses import replace
 
 import mpmath
 import numpy as np
@@ -217,6 +218,18 @@ def on_a_line(seed, n=16, m=8):
 def posterior_in_60_digits(task):
     with mpmath.workdps(60):
         return (np.array(a.tolist(), dtype=np.float64) for a in rbf_posterior(task))
+
+
+@pytest.mark.parametrize("seed, n", [(2, 10), (2, 11), (3, 11), (4, 12)])
+def test_residuals_far_smaller_than_the_mean_have_digits_of_their_own(seed, n):
+    """The mean of the hypotheses has six digits, what it misses the targets by had none."""
+    task = on_a_line(seed, n=n)
+    mean, covariance = posterior_in_60_digits(task)
+    deviations = np.sqrt(covariance.diagonal())[:, None]
+    near = mean + deviations * np.random.default_rng(seed).normal(size=mean.shape)
+    law = ib.GaussianSpace(ib.kernels.RBF(1.0)).loss_law(replace(task, y_test=near))
+    expected = (covariance.trace() + ((mean - near) ** 2).sum()) / mean.size
+    assert law.mean() == pytest.approx(expected, rel=1e-8)
 
 
 def own_rbf(A, B):

@@ -308,6 +308,7 @@ class GaussianSpace:
     def _small_posterior(self, task: Task) -> Posterior | None:
         """The posterior in float64 or, where that leaves fewer than four digits, with all of them.
 
+        Four digits of the hypotheses' outputs, and of what these miss the test targets by.
         None where even that is not possible, and where bad input has to be named.
         """
         try:
@@ -315,7 +316,9 @@ class GaussianSpace:
         except NotPositiveDefiniteError:
             return precise_posterior(self.kernel, task, self.noise, self.device)
         (posterior,) = self._posteriors(task, conditioning, [task.n_train], tell=False)
-        if posterior.is_doubtful:
+        # A law of the loss is one of the residuals, which may be far smaller than the mean.
+        residuals = replace(posterior, mean=posterior.mean - self._tensor(task.y_test))
+        if posterior.is_doubtful or residuals.is_doubtful:
             return precise_posterior(self.kernel, task, self.noise, self.device)
         return posterior
 
