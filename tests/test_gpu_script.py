@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.pretend_device import pretended_gpu
+
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "scripts" / "gpu.py"
 
@@ -121,6 +123,25 @@ def test_a_stage_that_fails_or_takes_too_long_does_not_end_the_others(gpu, tmp_p
     table = (tmp_path / "gpu.md").read_text(encoding="utf-8")
     assert "| measured before | 1 s | at least 2 | NO |  |" in table
     assert "- fails: failed" in table
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card")
+@pytest.mark.parametrize("stage", ["rates", "agreement", "large law", "networks", "rare events"])
+def test_the_stages_on_a_pretended_card(gpu, tmp_path, monkeypatch, stage):
+    """Nothing meets what is on the CPU; and the CPU, which computes both, agrees with itself."""
+    record = gpu._record(True, [stage]) | {"float64_flops": 1e9}
+    bench = gpu.Bench(gpu.Table(tmp_path, record), gpu.TINY, "cuda")
+    for name in ("synchronize", "reset_peak_memory_stats", "max_memory_allocated"):
+        monkeypatch.setattr(torch.cuda, name, lambda: 0)
+    # The pretence is of one thread.
+    turn = lambda work, parts, *rest: (work(part, lambda amount: None) for part in parts)  # noqa: E731
+    monkeypatch.setattr("ibhelpers.networks.space.in_order", turn)
+    with pretended_gpu():
+        gpu.STAGES[stage][0](bench)
+    for row in record["figures"]:
+        assert row.get("met", True), row
+        if "largest" in row["what"]:
+            assert row["value"] == 0
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card")

@@ -28,7 +28,7 @@ _HIT = 1 / 3  # of the hypotheses below a threshold, where it is counted
 FORGOTTEN = 0.25  # correlation with the population before its moves, at which they suffice
 MOST_SWEEPS = 64  # a step
 _MOST_STEPS = 1500
-_NUMBERS = 2**24  # outputs held at a time
+_NUMBERS = {"cpu": 2**24, "cuda": 2**26}  # outputs held at a time; a card waits for few
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,8 @@ def follow(
 ) -> Runs:
     """Runs of the plan with so many times its sweeps; as many at once as memory should hold."""
     m, k = moves.mean.shape[:2]
-    at_once = max(1, min(runs, _NUMBERS // (m * k * particles)))
+    most = _NUMBERS["cpu" if moves.mean.device.type == "cpu" else "cuda"]
+    at_once = max(1, min(runs, most // (m * k * particles)))
     found: list[Runs] = []
     while (left := runs - sum(len(part.log_p) for part in found)) > 0:
         found.append(_follow(moves, plan, min(at_once, left), particles, times, generator, bar))
