@@ -705,3 +705,26 @@ def test_what_counts_as_different():
         assert differs(one, other) == "'a' of Of"
     assert "layers" in verification.difference(network(), network(more=nn.Tanh()))
     assert diagnosis.in_words(nn.Linear(1, 1), "a.b") == "Linear 'a.b'"
+
+
+class Louder(nn.Module):
+    """Twice as loud in training as when it is judged."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(D, K)
+
+    def forward(self, x):
+        return self.inner(x) * (2.0 if self.training else 1.0)
+
+
+def test_a_network_that_is_another_at_rest_is_refused_unless_it_is_trained_so(task):
+    def losses(architecture):
+        return ib.NetworkSpace(architecture, epochs=2, batch_size=None).sample_losses(
+            task, 2, seed=0
+        )
+
+    with pytest.raises(ValueError, match="something else after eval"):
+        losses(lambda task: Louder())
+    plain = losses(lambda task: nn.Sequential(nn.Linear(D, K)))
+    np.testing.assert_allclose(losses(lambda task: Louder().eval()), plain, rtol=1e-6)

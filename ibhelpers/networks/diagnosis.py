@@ -46,6 +46,8 @@ _ADVICE = (
     ),
 )
 
+_AT_REST = 1e-3  # relative error of what eval() computes by another way, in float32 at that
+
 
 def check_architecture(
     build: Build, task: Task, data: Examples, recipe: Recipe | None = None
@@ -77,6 +79,7 @@ def check_architecture(
     outputs = _check_outputs(module, X, task)
     _check_different(module, build(1), data, recipe)
     _check_unmoved(module, X, outputs)
+    _check_at_rest(again, X, outputs)
     _check_stacked(build, X)
     _check_examples_apart(again, X)
     return module
@@ -273,6 +276,26 @@ def _check_unmoved(module: nn.Module, X: Tensor, outputs: Tensor) -> None:
             "architecture: the outputs of a network change when another is made; let no "
             "constructor change a global variable, an attribute of a class, or a part of another "
             "network, and hold what it draws with register_buffer()."
+        )
+
+
+def _check_at_rest(module: nn.Module, X: Tensor, outputs: Tensor) -> None:
+    """A hypothesis is one function, which is trained and judged as the architecture returns it."""
+    modes = {part: part.training for part in module.modules()}
+    try:
+        with naming("cannot be evaluated after eval()", module):
+            at_rest = module.eval()(X.clone()).detach()
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+    size = float(outputs.abs().max())
+    if at_rest.shape != outputs.shape or not torch.allclose(
+        at_rest, outputs, rtol=_AT_REST, atol=_AT_REST * size, equal_nan=True
+    ):
+        raise ValueError(
+            "architecture: the network computes something else after eval() than before, and a "
+            "hypothesis is one function, judged as it was trained. Let forward() not look at "
+            "self.training, or return the network after eval(), to train it in that state."
         )
 
 
