@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from .._arguments import ArrayLike, probability
 from ._likelihood import MOST_SHARE, SHARES, STEP, Likelihood
-
-if TYPE_CHECKING:
-    from .noncentral import ScaledNoncentralChi2
 
 
 class ProfileLikelihood:
@@ -63,7 +60,7 @@ class ProfileLikelihood:
         log_r: float,
         share: float,
         profile: np.ndarray,
-        law_of: Callable[[float, float, float], ScaledNoncentralChi2],
+        law_of: Callable[[float, float, float], Any],
     ) -> None:
         best = float(likelihood(np.float64(log_r), np.float64(share)))
         i = int(np.searchsorted(SHARES, share))
@@ -131,7 +128,7 @@ class ProfileLikelihood:
         )  # fmt: skip
         return float(low), float(high)
 
-    def laws(self, confidence: float = 0.95) -> list[ScaledNoncentralChi2]:
+    def laws(self, confidence: float = 0.95) -> list[Any]:
         """Laws along the profile, from one end of the likelihood-ratio region to the other."""
         low, high = self.share_interval(confidence)
         between = self.shares[(self.shares > low) & (self.shares < high)]

@@ -23,8 +23,11 @@ class Assessment:
         Of the hypotheses at the test points: the space's own prediction.
     log_marginal_likelihood : float
         Log evidence of the training targets, in nats.
-    leave_one_out : LeaveOneOut
-        How well each training example is predicted from all others.
+    quadratic : float
+        tr(Yᵀ K⁻¹ Y) for the covariance K of the training targets, the part of the evidence that an
+        amplitude scales.
+    leave_one_out : LeaveOneOut or None
+        How well each training example is predicted from all others; None if it was not asked for.
     jitter, condition : float
         As of `Posterior`.
     """
@@ -32,6 +35,7 @@ class Assessment:
     law: GeneralizedChi2
     mean: Float64[Tensor, "m k"]
     log_marginal_likelihood: float
-    leave_one_out: LeaveOneOut
+    quadratic: float
+    leave_one_out: LeaveOneOut | None
     jitter: float
     condition: float

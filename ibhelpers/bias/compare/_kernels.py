@@ -101,6 +101,7 @@ def kernels(
 def _facts(space: GaussianSpace, task: Task, targets: np.ndarray) -> dict[str, Any]:
     """Everything that one factorisation tells, by column."""
     found = space.assess(task)
+    assert found.leave_one_out is not None
     bias = inductive_bias(found.law, targets)
     return {
         "bits": bias.bits,
