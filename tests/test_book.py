@@ -101,7 +101,11 @@ def test_with_an_address_chapters_open_in_binder_and_colab(tmp_path):
         ],
         check=True,
         capture_output=True,
-        env=os.environ | {"REPOSITORY_URL": "https://github.com/someone/course"},
+        env=os.environ
+        | {
+            "REPOSITORY_URL": "https://github.com/someone/course",
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "scripts")]),
+        },
     )
     html = tmp_path / "_build" / "html"
     page = BeautifulSoup((html / "notebooks" / "00_start_here.html").read_text(), "html.parser")

@@ -108,7 +108,6 @@ def trained_stack(architecture, task, count, *, dtype=F64, **settings):
         [order_of(0, i) for i in range(count)],
         rows=7,
         curves=True,
-        seed=0,
     )
     return stack, columns
 
