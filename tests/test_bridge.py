@@ -79,6 +79,7 @@ def test_error_rates_of_two_classes_are_sums_of_orthants(two_classes):
     assert np.abs(in_errors(bias, exact)).max() < 1.6
 
 
+@pytest.mark.filterwarnings("ignore:the training data say nothing")  # which makes them independent
 def test_error_rates_of_independent_points_by_enumeration():
     """Far from all that was learned, every point is right with chance 1/k: errors are binomial."""
     k, m = 4, 15

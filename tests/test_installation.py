@@ -167,7 +167,8 @@ def test_from_the_command_line():
 def test_where_nothing_is_installed_the_check_itself_still_runs(tmp_path):
     """The script alone, in a process where no package can be imported, and from another folder."""
     command = [sys.executable, "-I", "-S", SCRIPTS / "ibhelpers_check.py"]
-    ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    bare = {name: value for name, value in os.environ.items() if name != "IBHELPERS_DATA"}
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=bare)
     assert ran.returncode == 1
     assert ran.stderr == ""
     state = {line[7:].partition(":")[0]: line[:6] for line in ran.stdout.splitlines()}
