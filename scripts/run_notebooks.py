@@ -2,12 +2,12 @@
 
 python scripts/run_notebooks.py                    # every notebook, in order
 python scripts/run_notebooks.py 05 06              # these
-python scripts/run_notebooks.py --scale paper 10   # with SCALE = "paper"
+python scripts/run_notebooks.py --scale large 10   # with SCALE = "large"
 
 Outputs go back into the notebook, and book/runs.json says when, where and with what it ran; the
 book's page "Status" shows it. A notebook in which a cell fails stays as it was. A run with
-SCALE = "paper" leaves the notebook alone: what its cells tagged "result" printed, and the cost, go
-to book/paper_scale/, and from there to the book's page "Results".
+SCALE = "large" leaves the notebook alone: what its cells tagged "result" printed, and the cost, go
+to book/large/, and from there to the book's page "Results".
 """
 
 import argparse
@@ -25,7 +25,7 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 RUNS = ROOT / "book" / "runs.json"
-PAPER_SCALE = ROOT / "book" / "paper_scale"
+LARGE = ROOT / "book" / "large"
 SWITCH = re.compile(r'^SCALE = "laptop"', re.MULTILINE)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -61,17 +61,17 @@ print(json.dumps({
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("chapters", nargs="*", metavar="NN", help="their numbers; all if none")
-    parser.add_argument("--scale", choices=["laptop", "paper"], default="laptop")
+    parser.add_argument("--scale", choices=["laptop", "large"], default="laptop")
     args = parser.parse_args()
     for path in chosen(args.chapters):
         notebook = nbformat.read(path, as_version=4)
-        if args.scale == "paper":
-            to_paper_scale(notebook, path.name)
+        if args.scale == "large":
+            to_large(notebook, path.name)
         print(f"{path.stem} ...", end=" ", flush=True)
         record = run(notebook, path.parent) | {"scale": args.scale}
         print(f"{record['seconds']:.0f} s, {record['peak_memory_mib']:,} MiB")
-        if args.scale == "paper":
-            write_json(PAPER_SCALE / f"{path.stem}.json", record | {"results": results(notebook)})
+        if args.scale == "large":
+            write_json(LARGE / f"{path.stem}.json", record | {"results": results(notebook)})
             continue
         nbformat.write(notebook, path)
         write_json(RUNS, records() | {path.stem: record | {"sha256": fingerprint(notebook)}})
@@ -87,13 +87,13 @@ def chosen(numbers: list[str]) -> list[Path]:
     return [path for number, path in found.items() if not numbers or number in numbers]
 
 
-def to_paper_scale(notebook: nbformat.NotebookNode, name: str) -> None:
+def to_large(notebook: nbformat.NotebookNode, name: str) -> None:
     """Turn the switch at the top of a notebook, in memory."""
     switches = [cell for cell in notebook.cells if SWITCH.search(cell.source)]
     if not switches:
         raise SystemExit(f'{name}: no line begins with SCALE = "laptop"; it has one size only')
     for cell in switches:
-        cell.source = SWITCH.sub('SCALE = "paper"', cell.source)
+        cell.source = SWITCH.sub('SCALE = "large"', cell.source)
 
 
 def run(notebook: nbformat.NotebookNode, folder: Path) -> dict:

@@ -222,7 +222,7 @@ def test_results_show_what_was_measured_on_cards(tmp_path, monkeypatch):
 
 SMALL = [
     nbformat.v4.new_markdown_cell("# Title\n\n## Section"),
-    nbformat.v4.new_code_cell('SCALE = "laptop"  # or "paper"'),
+    nbformat.v4.new_code_cell('SCALE = "laptop"  # or "large"'),
     nbformat.v4.new_code_cell("print(SCALE)", metadata={"tags": ["result"]}),
     nbformat.v4.new_code_cell("from ipywidgets import *\n_ = interact(lambda x: print(x), x=3)"),
 ]
@@ -236,7 +236,7 @@ def one_notebook(tmp_path, monkeypatch):
     nbformat.write(nbformat.v4.new_notebook(cells=SMALL), path)
     monkeypatch.setattr(run_notebooks, "NOTEBOOKS", path.parent)
     monkeypatch.setattr(run_notebooks, "RUNS", tmp_path / "runs.json")
-    monkeypatch.setattr(run_notebooks, "PAPER_SCALE", tmp_path / "paper_scale")
+    monkeypatch.setattr(run_notebooks, "LARGE", tmp_path / "large")
     return path
 
 
@@ -255,21 +255,21 @@ def test_a_run_is_written_back_and_recorded(one_notebook, monkeypatch, capsys):
     assert 50 < record["peak_memory_mib"] < 4096 and record["seconds"] > 0
 
 
-def test_a_run_at_the_papers_scale_leaves_the_notebook_alone(one_notebook, monkeypatch):
+def test_a_large_run_leaves_the_notebook_alone(one_notebook, monkeypatch):
     before = one_notebook.read_bytes()
-    monkeypatch.setattr(sys, "argv", ["run_notebooks.py", "--scale", "paper", "42"])
+    monkeypatch.setattr(sys, "argv", ["run_notebooks.py", "--scale", "large", "42"])
     run_notebooks.main()
     assert one_notebook.read_bytes() == before and not run_notebooks.RUNS.exists()
-    kept = json.loads((run_notebooks.PAPER_SCALE / "42_small.json").read_text())
-    assert kept["results"] == [{"section": "Section", "text": "paper"}]
-    assert kept["scale"] == "paper" and kept["machine"]["cores"] == os.cpu_count()
+    kept = json.loads((run_notebooks.LARGE / "42_small.json").read_text())
+    assert kept["results"] == [{"section": "Section", "text": "large"}]
+    assert kept["scale"] == "large" and kept["machine"]["cores"] == os.cpu_count()
     shown = course_pages.results()
-    assert 'With `SCALE = "paper"`' in shown and "```text\npaper\n```" in shown
+    assert 'With `SCALE = "large"`' in shown and "```text\nlarge\n```" in shown
 
 
 def test_a_notebook_without_the_switch_has_one_scale():
     with pytest.raises(SystemExit, match="one size only"):
-        run_notebooks.to_paper_scale(nbformat.v4.new_notebook(cells=SMALL[:1]), "42_small")
+        run_notebooks.to_large(nbformat.v4.new_notebook(cells=SMALL[:1]), "42_small")
 
 
 def test_an_unknown_chapter_is_answered_with_the_known_ones(one_notebook):

@@ -61,7 +61,7 @@ def results() -> str:
     lines = []
     for path, notebook, title in notebooks():
         found = run_notebooks.results(notebook)
-        large = run_notebooks.PAPER_SCALE / f"{path.stem}.json"
+        large = run_notebooks.LARGE / f"{path.stem}.json"
         if found or large.exists():
             lines += [f"## {title}", ""]
         if found:
@@ -70,7 +70,7 @@ def results() -> str:
             lines += tables(found)
         if large.exists():
             run = json.loads(large.read_text(encoding="utf-8"))
-            lines += ['### With `SCALE = "paper"`', "", f"Run: {cost(run)}; {versions(run)}.", ""]
+            lines += ['### With `SCALE = "large"`', "", f"Run: {cost(run)}; {versions(run)}.", ""]
             lines += tables(run["results"])
     return "\n".join([*lines, *cards()])
 
