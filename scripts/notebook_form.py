@@ -6,6 +6,9 @@
     #### Solution of 05.2             folded in JupyterLab; ends at the next heading
     ...
 
+A cell that computes for long may have the metadata {"smoke": {"10_000": "500"}}: pieces of its
+source, and what stands there when a test runs the chapter at a small size.
+
 The book, the editions for students and instructors, and the tests read notebooks through this
 module.
 """
@@ -104,3 +107,15 @@ def answered(cells: list) -> list[NotebookNode]:
         elif role not in ("fold", "solution"):
             kept.append(cell)
     return kept
+
+
+def smaller(cells: list) -> None:
+    """Bring cells to the size that their metadata "smoke" name, in place."""
+    for cell in cells:
+        for size, small in cell["metadata"].get("smoke", {}).items():
+            if size not in cell["source"]:
+                raise ValueError(
+                    f"smoke: {size!r} does not stand in the cell that the metadata belong to; "
+                    f"name a piece of its source, or drop the entry:\n{cell['source']}"
+                )
+            cell["source"] = cell["source"].replace(size, small)
