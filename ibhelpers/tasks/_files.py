@@ -13,15 +13,10 @@ import tarfile
 import zlib
 from pathlib import Path
 
+from .._shipped import PACKAGE_FOLDER, SHIPPED_FOLDER
 from ._datafile import DataFile, Form
 from ._download import download
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-# A wheel has the folder inside the package, a clone beside it.
-SHIPPED_FOLDER = next(
-    (folder for folder in (_PACKAGE / "data", _PACKAGE.parent / "data") if folder.is_dir()),
-    _PACKAGE / "data",
-)
 # What unpacking a file raises that is damaged, or something else.
 _CANNOT_UNPACK = (OSError, EOFError, ValueError, KeyError, zlib.error, tarfile.TarError)
 
@@ -116,7 +111,7 @@ def how_to_restore(path: Path) -> str:
         return "Delete this copy; the one that ships with the course is used then."
     if (SHIPPED_FOLDER.parent / ".git").exists():
         return "Restore it with `git checkout -- data`."
-    if path.is_relative_to(_PACKAGE):
+    if path.is_relative_to(PACKAGE_FOLDER):
         return (
             "Install the package again, with pip's options --force-reinstall and --no-deps, from "
             "where you have it."

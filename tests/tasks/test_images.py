@@ -88,7 +88,7 @@ def test_an_altered_shipped_file_is_not_loaded(data_folder, shipped_folder, monk
     (shipped_folder.parent / ".git").mkdir()
     with pytest.raises(ValueError, match=r"SHA-256 .* expected; .*`git checkout -- data`"):
         tasks.load("mnist")
-    monkeypatch.setattr("ibhelpers.tasks._files._PACKAGE", shipped_folder.parent)
+    monkeypatch.setattr("ibhelpers.tasks._files.PACKAGE_FOLDER", shipped_folder.parent)
     (shipped_folder.parent / ".git").rmdir()
     with pytest.raises(ValueError, match=r"SHA-256 .* expected; .*--force-reinstall"):
         tasks.load("mnist")
