@@ -32,7 +32,7 @@ def pretended_gpu() -> Iterator[None]:
     with (
         _Pretend(),
         patch("torch.Generator", _Generator),
-        patch("ibhelpers.networks.stack.vmap", _vmap),
+        patch("ibhelpers.networks._stack.vmap", _vmap),
         patch("torch.cuda.mem_get_info", lambda device=None: (80 * 10**9, 80 * 10**9)),
         patch("torch.cuda.memory_reserved", lambda device=None: 0),
         patch("torch.cuda.memory_allocated", lambda device=None: 0),

@@ -9,8 +9,8 @@ import torch
 
 import ibhelpers as ib
 from ibhelpers import networks
+from ibhelpers.networks import _training as training
 from ibhelpers.networks import space as space_module
-from ibhelpers.networks import training
 from tests.examples import ONE_OF_EACH, by_repr
 from tests.pretend_device import CUDA, pretended_gpu
 

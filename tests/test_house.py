@@ -34,12 +34,17 @@ def imports_of(file):
                     yield node.lineno, path[1:]
 
 
+def room_of(file):
+    return file.relative_to(HOUSE).parts[0]
+
+
 FILES = sorted(HOUSE.rglob("*.py"))
+FILES_BY_NAME = {".".join(f.relative_to(HOUSE).with_suffix("").parts): f for f in FILES}
 
 
 @pytest.mark.parametrize("file", FILES, ids=[str(f.relative_to(HOUSE)) for f in FILES])
 def test_imports_run_down_and_into_public_rooms(file):
-    room = file.relative_to(HOUSE).parts[0]
+    room = room_of(file)
     if room not in FLOORS:  # a file at the top, such as the command line, may use every room
         return
     for line, path in imports_of(file):
@@ -50,6 +55,21 @@ def test_imports_run_down_and_into_public_rooms(file):
         assert FLOORS.index(path[0]) <= FLOORS.index(room), f"{where} runs upward"
         private = [part for part in path if part.startswith("_")]
         assert path[0] == room or not private, f"{where} is private to its room"
+
+
+def test_a_file_that_its_room_keeps_for_itself_says_so_by_its_name():
+    """One without an underscore is asked for in another room, or its room's door opens it."""
+    asked = {FILES_BY_NAME[name] for name in FILES_BY_NAME if name.split(".")[-1] == "__init__"}
+    asked |= set((HOUSE / "exercises").glob("chapter_*.py"))  # which are found by their names
+    for file in FILES:
+        asked |= {
+            other
+            for _, path in imports_of(file)
+            for other in (FILES_BY_NAME.get(".".join(path)), FILES_BY_NAME.get(".".join(path[:-1])))
+            if other and (file.name == "__init__.py" or room_of(other) != room_of(file))
+        }
+    kept = [f for f in FILES if room_of(f) in FLOORS and not f.name.startswith("_")]
+    assert [str(f.relative_to(HOUSE)) for f in kept if f not in asked] == []
 
 
 @pytest.mark.parametrize("file", [f for f in FILES if len(f.relative_to(HOUSE).parts) == 1])
@@ -78,12 +98,11 @@ def test_where_contributing_sends_a_stranger_there_is_something():
 
 def test_no_file_is_imported_in_a_circle():
     """Within a room too: every file but the rooms' own doors, by the modules they name."""
-    modules = {".".join(f.relative_to(HOUSE).with_suffix("").parts): f for f in FILES}
     edges = {}
-    for name, file in modules.items():
+    for name, file in FILES_BY_NAME.items():
         paths = [path for _, path in imports_of(file)]
         named = {".".join(p) for p in paths} | {".".join(p[:-1]) for p in paths}
-        edges[name] = {m for m in named if m in modules and m != name}
+        edges[name] = {m for m in named if m in FILES_BY_NAME and m != name}
     done, walking = set(), []
 
     def walk(name):
@@ -94,7 +113,7 @@ def test_no_file_is_imported_in_a_circle():
                 walk(other)
             done.add(walking.pop())
 
-    for name in modules:
+    for name in FILES_BY_NAME:
         walk(name)
 
 

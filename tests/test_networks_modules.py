@@ -17,7 +17,8 @@ from torch.nn import functional as F
 
 import ibhelpers as ib
 from ibhelpers import networks
-from ibhelpers.networks import diagnosis, verification
+from ibhelpers.networks import _diagnosis as diagnosis
+from ibhelpers.networks import _verification as verification
 
 torch.set_num_threads(1)
 pytestmark = [

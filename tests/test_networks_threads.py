@@ -15,7 +15,7 @@ from torch import nn
 import ibhelpers as ib
 from ibhelpers import networks
 from ibhelpers.networks import space as space_module
-from ibhelpers.networks.threads import _first_or_failed, in_order
+from ibhelpers.networks._threads import _first_or_failed, in_order
 
 
 @pytest.fixture(params=[1, 2, 5])

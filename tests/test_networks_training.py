@@ -15,9 +15,9 @@ from torch import nn
 
 import ibhelpers as ib
 from ibhelpers import networks
-from ibhelpers.networks import training
-from ibhelpers.networks.randomness import order_of, weights_of
-from ibhelpers.networks.stack import Stack
+from ibhelpers.networks import _training as training
+from ibhelpers.networks._randomness import order_of, weights_of
+from ibhelpers.networks._stack import Stack
 
 torch.set_num_threads(1)
 F64 = torch.float64

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .._arguments import ArrayLike, number, positive, whole
 from .._fork import refuse_orphans
-from .inputs import as_inputs
+from ._inputs import as_inputs
 from .pair import Pair
 
 # Rows and columns of one tile. What a kernel needs besides its result is a few tiles (8 MB each

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from .._arguments import ArrayLike, Values, positive, whole
 from .._arrays import real, unit_of
+from ._inputs import as_inputs
 from .distances import log_squared_distances, squared_distances
-from .inputs import as_inputs
 from .kernel import Kernel
 from .pair import Pair
 

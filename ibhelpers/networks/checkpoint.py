@@ -23,7 +23,7 @@ except ImportError:  # Windows, where a file that is open cannot be removed
 
 from .._warnings import warn
 from ..tasks import Task
-from .training import Columns
+from ._training import Columns
 
 _FORMAT = "ibhelpers networks 1"
 

@@ -14,12 +14,12 @@ from tqdm.auto import tqdm
 from .._arguments import non_negative, seed_of, whole
 from .._warnings import warn
 from ..tasks import Task
-from .diagnosis import as_module, check_architecture
+from ._diagnosis import as_module, check_architecture
+from ._randomness import weights_of
+from ._stack import Stack
+from ._training import examples, judge
+from ._verification import verified
 from .ensemble import TrainedEnsemble
-from .randomness import weights_of
-from .stack import Stack
-from .training import examples, judge
-from .verification import verified
 
 _BLOCK = 512  # guesses judged at once
 

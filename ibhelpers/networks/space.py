@@ -18,19 +18,19 @@ from tqdm.auto import tqdm
 from .._arguments import available_device, seed_of, whole
 from .._fork import refuse_orphans
 from .._warnings import warn
-from ..spaces.gaussian import Loss, loss_function
+from ..spaces import Loss, loss_function
 from ..tasks import Task
+from ._diagnosis import as_module, check_architecture
+from ._memory import Chunk, choose_chunk, is_out_of_memory
+from ._optimizers import Schedule
+from ._randomness import order_of, weights_of
+from ._recipe import Recipe
+from ._stack import Build, Stack
+from ._threads import Tick, in_order
+from ._training import Columns, Examples, examples, train
+from ._verification import verified
 from .checkpoint import Checkpoint, Identity, fingerprint, task_identity
-from .diagnosis import as_module, check_architecture
 from .ensemble import TrainedEnsemble
-from .memory import Chunk, choose_chunk, is_out_of_memory
-from .optimizers import Schedule
-from .randomness import order_of, weights_of
-from .recipe import Recipe
-from .stack import Build, Stack
-from .threads import Tick, in_order
-from .training import Columns, Examples, examples, train
-from .verification import verified
 
 _DTYPES = (torch.float32, torch.float64)
 

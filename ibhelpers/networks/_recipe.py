@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .._arguments import non_negative, one_of, positive, whole
 from ..tasks import Task
-from .optimizers import OPTIMIZERS, SCHEDULES, Schedule, make_optimizer
+from ._optimizers import OPTIMIZERS, SCHEDULES, Schedule, make_optimizer
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from .._memory import free_memory
-from .recipe import LOSSES, Recipe
-from .training import Examples
+from ._recipe import LOSSES, Recipe
+from ._training import Examples
 
 MIB = 2**20
 # What a chunk may take while it is trained. On a CPU more is slower, because the numbers that a

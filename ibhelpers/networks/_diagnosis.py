@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ..tasks import Task
-from .recipe import Recipe
-from .stack import Build, Stack, state_of
-from .training import Examples
+from ._recipe import Recipe
+from ._stack import Build, Stack, state_of
+from ._training import Examples
 
 # What an error of torch.func.vmap contains, what the module does then, and what to do instead.
 _ADVICE = (

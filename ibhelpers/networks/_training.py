@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..tasks import Task
-from .recipe import LOSSES, Recipe
-from .stack import Stack
+from ._recipe import LOSSES, Recipe
+from ._stack import Stack
 
 Columns = dict[str, np.ndarray]
 """What is known of some hypotheses: named arrays whose first axis counts the hypotheses."""

@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from .diagnosis import in_words, naming
-from .recipe import LOSSES, Recipe
-from .stack import Stack, copied, state_of
-from .training import Examples, step
+from ._diagnosis import in_words, naming
+from ._recipe import LOSSES, Recipe
+from ._stack import Stack, copied, state_of
+from ._training import Examples, step
 
 _EXAMPLES, _STEPS = 3, 2
 _STEPPED = 4  # networks that are trained in both ways, though they be alike
