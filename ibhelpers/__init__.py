@@ -4,13 +4,13 @@ Task  ->  hypothesis space  ->  Law of the test loss  ->  InductiveBias
 """
 
 from . import bounds, kernels, laws, networks, plots, spaces, tasks
-from .bias import compare, losses, paper
+from .bias import compare, paper
 from .bias.estimates import estimate_bias
 from .bias.inductive_bias import InductiveBias, inductive_bias
 from .bias.rare_event import error_within_bits, rare_event_bias
 from .exercises import check
 from .networks import NetworkSpace
-from .spaces import GaussianSpace, HypothesisSpace, InfiniteNetworkSpace
+from .spaces import GaussianSpace, HypothesisSpace, InfiniteNetworkSpace, losses
 from .tasks import Task
 
 __version__ = "0.1.0"

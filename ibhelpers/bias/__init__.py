@@ -5,7 +5,7 @@ event (`rare_event_bias`); `compare` sets spaces side by side, and `paper` holds
 code of the paper does.
 """
 
-from . import compare, losses, paper
+from . import compare, paper
 from .averaged import AveragedBias, averaged_bias
 from .estimates import estimate_bias
 from .evidence import Divergences, EvidenceBound, divergences, evidence_bound
@@ -27,7 +27,6 @@ __all__ = [
     "estimate_bias",
     "evidence_bound",
     "inductive_bias",
-    "losses",
     "paper",
     "rare_event_bias",
 ]

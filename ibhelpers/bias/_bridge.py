@@ -12,12 +12,12 @@ from tqdm.auto import tqdm
 
 from .._arguments import torch_generator_of
 from ..spaces import GaussianSpace, Loss, loss_function
+from ..spaces.losses import BoundLoss, PointLoss
 from ..tasks import Task
 from ._agreement import MOST_VARIANCE, Mean
 from ._moves import DirectionMoves, Moves, PointMoves
 from ._walk import FORGOTTEN, Plan, follow
 from .inductive_bias import InductiveBias
-from .losses import BoundLoss, PointLoss
 from .trace import BridgeTrace
 
 _MOST_DOUBLINGS = 3

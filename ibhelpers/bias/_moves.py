@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ..spaces import Spectrum
-from .losses import BoundLoss
+from ..spaces.losses import BoundLoss
 
 _TRIES = 10  # angles a move; if none will do, the point stays, which keeps the law as well
 _BLOCK = 32  # test points between two products with the whole precision matrix

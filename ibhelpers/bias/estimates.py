@@ -9,10 +9,16 @@ import numpy as np
 from jaxtyping import Float
 
 from .._arguments import ArrayLike, as_array, seed_of, whole
-from ..laws import Empirical, GeneralizedPareto, Normal, ScaledChi2, ScaledNoncentralChi2
+from ..laws import (
+    Empirical,
+    GeneralizedPareto,
+    Normal,
+    ScaledChi2,
+    ScaledNoncentralChi2,
+    checked_losses,
+)
 from ..laws.empirical import certified_bits
 from ..laws.law import FittedLaw, Law
-from ..laws.losses import checked_losses
 from .inductive_bias import inductive_bias
 
 if TYPE_CHECKING:

@@ -16,13 +16,13 @@ from tqdm.auto import tqdm
 
 from .._arguments import ArrayLike, as_array, non_negative, one_of, positive, seed_of, whole
 from ..spaces import GaussianSpace, HypothesisSpace, Loss
+from ..spaces.losses import NAMED, CrossEntropy, PointLoss
 from ..tasks import Task
 from ._bridge import answer, cross, moves_for, step_of, unmixed
 from ._moves import Moves
 from ._splitting import split
 from ._walk import Pilot, Plan
 from .inductive_bias import InductiveBias
-from .losses import NAMED, CrossEntropy, PointLoss
 
 _METHODS = ("auto", "bridge", "splitting")
 

@@ -11,12 +11,12 @@ from .distance import LossDistance, distance
 from .empirical import Empirical, certified_bits
 from .generalized_chi2 import GeneralizedChi2
 from .law import FittedLaw, Law
-from .losses import checked_losses
 from .moments import Normal, ScaledChi2
 from .noncentral import ScaledNoncentralChi2
 from .pareto import GeneralizedPareto
 from .profile import ProfileLikelihood
 from .rounding import Rounding
+from .sampled_losses import checked_losses
 from .tilting import TiltedEstimate, tilted_importance_sampling
 
 __all__ = [

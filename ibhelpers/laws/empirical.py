@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .._arguments import ArrayLike, generator_of, probability, whole
 from .law import Law, moment, unit_exponent
-from .losses import checked_losses
+from .sampled_losses import checked_losses
 
 
 class Empirical(Law):

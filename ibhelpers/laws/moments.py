@@ -12,7 +12,7 @@ from torch import Tensor
 from .._arguments import ArrayLike, generator_of, positive, whole
 from ._one_term import OneTerm
 from .law import Law, moment
-from .losses import checked_losses, mean_and_deviation
+from .sampled_losses import checked_losses, mean_and_deviation
 
 
 class ScaledChi2(OneTerm):

@@ -11,8 +11,8 @@ from ._likelihood import STEP, Likelihood, parameters
 from ._noncentral_density import log_density
 from ._one_term import OneTerm
 from .generalized_chi2 import GeneralizedChi2
-from .losses import checked_losses
 from .profile import ProfileLikelihood
+from .sampled_losses import checked_losses
 
 _LEAST_SPREAD = 1e-12  # of losses, relative to their mean: float64 has four digits of it
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from .._arguments import ArrayLike, Values, generator_of, number, positive, probability, whole
 from .empirical import Empirical
 from .law import Law, moment, unit_exponent
-from .losses import FEWEST, checked_losses
+from .sampled_losses import FEWEST, checked_losses
 
 
 class GeneralizedPareto(Law):

@@ -12,8 +12,8 @@ from scipy import special
 
 from .._arguments import ArrayLike
 from ..bias.inductive_bias import InductiveBias
+from ..laws import checked_losses
 from ..laws.law import Law
-from ..laws.losses import checked_losses
 from .style import COLOURS, MARKERS, describe
 
 if TYPE_CHECKING:

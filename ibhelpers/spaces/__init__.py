@@ -4,13 +4,14 @@
 `ibhelpers.networks`.
 """
 
+from . import losses
 from ._evidence import LeaveOneOut
 from .assessment import Assessment
 from .choice import Choice
 from .gaussian import GaussianSpace
 from .hypothesis_space import Hypotheses, HypothesisSpace, check_space, sample_losses
 from .infinite_network import InfiniteNetworkSpace
-from .loss import Loss, loss_function
+from .losses import Loss, loss_function
 from .posterior import Posterior, Spectrum
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "Spectrum",
     "check_space",
     "loss_function",
+    "losses",
     "sample_losses",
 ]

@@ -35,7 +35,7 @@ from ._precise import is_within_reach, precise_law, precise_posterior
 from .assessment import Assessment
 from .choice import Choice
 from .hypothesis_space import Hypotheses
-from .loss import Loss, loss_function
+from .losses import Loss, loss_function
 from .posterior import EPS, TINY, Posterior, Spectrum, warn_of_rounding
 
 _BLOCK = 2**22  # numbers drawn at a time

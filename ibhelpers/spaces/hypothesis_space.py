@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .._arguments import seed_of
 from ..tasks import Task
-from .loss import Loss, loss_function
+from .losses import Loss, loss_function
 
 _CPU = torch.device("cpu")
 

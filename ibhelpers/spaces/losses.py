@@ -1,25 +1,68 @@
-r"""Losses that are made of one cost a test point, by which single points can be moved.
+r"""Losses of hypotheses on the test set: by name, as one of these classes, or the reader's own.
 
-The outputs are regressions of one-hot rows, and the class that a hypothesis predicts is that of its
-largest output. Each loss is a callable of outputs (b, m, k) and the task, so that whatever takes a
-loss, `GaussianSpace.sample_losses` too, takes these.
+A loss is a callable of outputs (b, m, k) of b hypotheses, and the task. The classes here are means
+of one cost a test point, by which a rare-event method can move single points. Outputs are
+regressions of one-hot rows, and the class that a hypothesis predicts is that of its largest output.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .._arguments import ArrayLike, as_array, generator_of, positive, whole
-from ..spaces import GaussianSpace
+from .._arguments import ArrayLike, as_array, as_float64, generator_of, positive, whole
 from ..tasks import Task
 
+if TYPE_CHECKING:
+    from .gaussian import GaussianSpace
+
 __all__ = ["Costs", "CrossEntropy", "ErrorRate", "PointLoss", "SquaredError", "TopK", "WorstClass"]
+
+Loss = str | Callable[[Tensor, Task], ArrayLike]  # what an argument `loss` may be
+
+
+def loss_function(loss: Loss, task: Task) -> Callable[[Tensor], Tensor]:
+    """The function from outputs (b, m, k) to losses (b,) that a name or a callable stands for."""
+    if loss == "mse":
+        return lambda outputs: ((outputs - _like(task.y_test, outputs)) ** 2).mean((1, 2))
+    if loss == "zero_one":
+        if task.labels_test is None:
+            raise ValueError(
+                "loss: 'zero_one' needs labels, and the task has none; give the Task labels_test."
+            )
+        labels = torch.tensor(task.labels_test)
+        return lambda outputs: (
+            (outputs.argmax(2) != labels.to(outputs.device)).to(torch.float64).mean(1)
+        )
+    if not callable(loss):
+        raise ValueError(
+            f"loss: found {loss!r}; give 'mse', 'zero_one', or a callable of (outputs, task)."
+        )
+    return lambda outputs: _checked_losses(loss(outputs, task), outputs)
+
+
+def _checked_losses(losses: ArrayLike, outputs: Tensor) -> Tensor:
+    losses = as_float64("loss", losses).to(outputs.device)
+    if losses.shape != outputs.shape[:1]:
+        raise ValueError(
+            f"loss: the callable returned shape {tuple(losses.shape)} for {len(outputs)} "
+            "hypotheses; it must return one number a hypothesis."
+        )
+    if bool(losses.isnan().any()):
+        i = int(torch.nonzero(losses.isnan())[0])
+        raise ValueError(f"loss: the callable returned NaN for hypothesis {i} of its block.")
+    return losses
+
+
+def _like(array: np.ndarray, tensor: Tensor) -> Tensor:
+    return torch.tensor(array, dtype=tensor.dtype, device=tensor.device)
 
 
 class PointLoss(ABC):
