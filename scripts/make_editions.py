@@ -5,8 +5,8 @@
 The committed notebooks hold everything: questions, empty answer cells, folded solutions, outputs.
 *student*     no solutions, no outputs, no checks of quoted numbers; answer cells are empty, and
               after "What do you expect?" there is room for a guess.
-*instructor*  solutions open, times of the last recorded run, and notes: what each exercise asks
-              for, and the slips that its check knows.
+*instructor*  solutions open, times of the last recorded run, and notes: how long each exercise may
+              take (an estimate from its solution), and the slips that its check knows.
 
 If the environment variable REPOSITORY_URL holds the repository's address, the first cell of each
 notebook installs the course from there, and links to other pages lead there.
@@ -16,6 +16,7 @@ import argparse
 import ast
 import copy
 import json
+import math
 import os
 import re
 from collections.abc import Callable
@@ -31,6 +32,7 @@ from ibhelpers.exercises import slips
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 RUNS = ROOT / "book" / "runs.json"
+OF_EXERCISE, OF_STATEMENT = 1.0, 1.5  # minutes
 GUESS = "**Your guess** (double-click here and write it down before you run the next cell):"
 
 
@@ -81,34 +83,64 @@ def without_asserts(source: str) -> str:
 def instructor(notebook: nbformat.NotebookNode, stem: str) -> nbformat.NotebookNode:
     """The notebook with everything open, and what helps in class."""
     record = json.loads(RUNS.read_text(encoding="utf-8")).get(stem, {})
-    seconds = record.get("slow_cells", {})
+    seconds, expected = record.get("slow_cells", {}), expected_minutes(notebook.cells)
     cells = []
     for cell, role, exercise in roles(notebook.cells):
         cell = copy.deepcopy(cell)
         cell.metadata.pop("jp-MarkdownHeadingCollapsed", None)
         cell.metadata.pop("jupyter", None)
-        if role == "fold" and (notes := notes_on(exercise)):
+        if role == "fold":
+            notes = notes_on(exercise, expected[exercise])
             cells.append(new_markdown_cell(notes, id=f"notes-{cell.id}"))
         if cell.id in seconds:
             words = f"> *For the instructor:* the next cell takes about {seconds[cell.id]:.0f} s."
             cells.append(new_markdown_cell(words, id=f"time-{cell.id}"))
         cells.append(cell)
-        if role == "text" and len(cells) == 1 and record:
-            words = (
-                f"> *For the instructor:* running all cells took {record['seconds']:.0f} s and "
-                f"{record['peak_memory_mib']:,} MiB on {record['machine']['cores']} cores."
-            )
-            cells.append(new_markdown_cell(words, id="time-of-all"))
+        if len(cells) == 1:
+            cells.append(new_markdown_cell(times(record, expected), id="time-of-all"))
     return with_cells(notebook, cells)
 
 
-def notes_on(exercise: str) -> str:
-    """What the check of an exercise says to slips that it knows."""
-    known = slips(exercise)
-    lines = [f"> - {words}" for words in known]
-    return "\n".join(["> *For the instructor:* the check knows these slips.", ">", *lines]) * bool(
-        known
+def times(record: dict, expected: dict[str, int]) -> str:
+    """What the run of a chapter took, if one is recorded, and what its exercises may take."""
+    ran = ""
+    if record:
+        cost = f"{record['seconds']:.0f} s and {record['peak_memory_mib']:,} MiB"
+        ran = f"Running all cells took {cost} on {record['machine']['cores']} cores. "
+    return (
+        f"> *For the instructor:* {ran}The {len(expected)} exercises may take a student "
+        f"{sum(expected.values())} minutes together. This is an estimate from their solutions: "
+        f"{OF_EXERCISE:g} minute each and {OF_STATEMENT:g} for each statement; no class was timed."
     )
+
+
+def expected_minutes(cells: list) -> dict[str, int]:
+    """How long each exercise may take: an estimate from the statements of its solution.
+
+    The two numbers of the rule were chosen so that it agrees, on the whole, with the times that the
+    openings of chapters 00 to 04 give for their exercises. Printing and checking do not count.
+    """
+    statements: dict[str, int] = {}
+    for cell, role, exercise in roles(cells):
+        if role == "fold":
+            statements[exercise] = 0
+        elif role == "solution" and cell.cell_type == "code":
+            found = [node for node in ast.walk(parse(cell.source)) if isinstance(node, ast.stmt)]
+            shown = [
+                node for node in found if ast.unparse(node).startswith(("print(", "ib.check("))
+            ]
+            statements[exercise] += len(found) - len(shown)
+    return {name: math.ceil(OF_EXERCISE + OF_STATEMENT * n) for name, n in statements.items()}
+
+
+def notes_on(exercise: str, minutes: int) -> str:
+    """How long an exercise may take, and what its check says to slips that it knows."""
+    words = "a minute" if minutes == 1 else f"{minutes} minutes"
+    lines = [f"> *For the instructor:* this may take a student {words} (an estimate)."]
+    if known := slips(exercise):
+        lines[0] += " The check knows these slips."
+        lines += [">", *(f"> - {said}" for said in known)]
+    return "\n".join(lines)
 
 
 def at_home(notebook: nbformat.NotebookNode, address: str) -> None:

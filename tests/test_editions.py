@@ -3,6 +3,7 @@
 import ast
 import builtins
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import nbformat
 import notebook_form
 import pytest
 from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -59,10 +61,24 @@ def test_there_is_room_for_a_guess_before_each_answer(path):
 def test_an_instructor_finds_everything_open_and_notes(path):
     notebook = make_editions.instructor(committed(path), path.stem)
     text = "\n".join(cell.source for cell in notebook.cells)
-    assert "knows these slips" in text and "running all cells took" in text
+    assert "knows these slips" in text and "Running all cells took" in text
     assert text.count("#### Solution of") == text.count("### Exercise")
     assert not any("jp-MarkdownHeadingCollapsed" in cell.metadata for cell in notebook.cells)
     nbformat.validate(notebook)
+    each = re.findall(r"take a student (a|\d+) minutes? \(an estimate\)", text)
+    (together,) = re.findall(r"take a student (\d+) minutes together. This is an estimate", text)
+    assert len(each) == text.count("### Exercise")
+    assert sum(1 if n == "a" else int(n) for n in each) == int(together)
+
+
+def test_an_exercise_takes_longer_the_more_there_is_to_write():
+    solution = new_markdown_cell("#### Solution of 00.1")
+    one = [solution, new_code_cell('x = 1\nprint(x)\nib.check("00.1", x)')]
+    two = [solution, new_code_cell('def f(x):\n    return x\n\n\nib.check("00.1", f)')]
+    assert make_editions.expected_minutes(one) == {"00.1": 3}
+    assert make_editions.expected_minutes(two) == {"00.1": 4}
+    assert make_editions.expected_minutes([solution]) == {"00.1": 1}
+    assert "take a student 3 minutes together" in make_editions.times({}, {"00.1": 3})
 
 
 def test_the_address_is_filled_in_and_links_lead_there(tmp_path):
@@ -209,7 +225,7 @@ def test_smaller_sizes_fit_the_cells_that_have_them(path):
 
 
 def test_a_smaller_size_is_taken_in_every_place_and_one_that_fits_nothing_is_noticed():
-    cell = nbformat.v4.new_code_cell("n = 1000\nm = 1000", metadata={"smoke": {"1000": "9"}})
+    cell = new_code_cell("n = 1000\nm = 1000", metadata={"smoke": {"1000": "9"}})
     notebook_form.smaller([cell])
     assert cell.source == "n = 9\nm = 9"
     with pytest.raises(ValueError, match="does not stand in the cell"):
@@ -237,7 +253,7 @@ def test_a_student_who_answers_everything_is_right_everywhere(path):
     notebook.cells = notebook_form.answered(notebook.cells)
     cells = make_editions.student(notebook, path.stem).cells
     in_place = [cell for cell, role, _ in notebook_form.roles(cells) if role == "answer"]
-    late = [nbformat.v4.new_code_cell(cell.source) for cell in in_place]
+    late = [new_code_cell(cell.source) for cell in in_place]
     run(path, cells + late)
     assert len(in_place) >= 4
     for cell in in_place + late:
