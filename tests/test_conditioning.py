@@ -18,7 +18,7 @@ from sklearn.gaussian_process.kernels import RBF
 import ibhelpers as ib
 from ibhelpers import _memory, _progress
 from ibhelpers.kernels import FunctionKernel, Laplace, Linear, Matern
-from ibhelpers.spaces import _conditioning, gaussian
+from ibhelpers.spaces import _conditioning, _refusals
 from ibhelpers.spaces.posterior import Posterior, Spectrum
 from tests.examples import Counting, a_task
 
@@ -164,7 +164,7 @@ def test_an_ensemble_of_networks_has_neither():
 def test_an_ensemble_that_does_not_fit_in_memory_is_refused(monkeypatch):
     ensemble, task = ib.InfiniteNetworkSpace(depth=1), a_task()
     assert ensemble.memory_needed(ib.Task(np.ones((1, 2)), [0.0], np.ones((1, 2)), [0.0])) > 0
-    monkeypatch.setattr(gaussian, "free_memory", lambda device: ensemble.memory_needed(task) - 1)
+    monkeypatch.setattr(_refusals, "free_memory", lambda device: ensemble.memory_needed(task) - 1)
     with pytest.raises(ValueError, match=r"training examples would fit|fewer test examples"):
         ensemble.loss_law(task)
 
@@ -324,7 +324,7 @@ def test_memory_needed_counts_the_arrays():
 def test_what_cannot_fit_is_refused_before_it_starts(monkeypatch):
     task, space = a_task(n=3000, m=50), ib.GaussianSpace(Untouchable(1.0))
     free = _conditioning.memory_needed(2000, 50, 3, 4, CPU)
-    monkeypatch.setattr(gaussian, "free_memory", lambda device: free)
+    monkeypatch.setattr(_refusals, "free_memory", lambda device: free)
     message = r"task: 3,000 training and 50 test examples take \d+ MiB, and \d+ MiB are free on "
     for ask in (space.posterior, space.loss_law, lambda task: space.sample_losses(task, 1, seed=0)):
         with pytest.raises(ValueError, match=message + "'cpu'. About 2,000 training examples"):
@@ -333,7 +333,7 @@ def test_what_cannot_fit_is_refused_before_it_starts(monkeypatch):
         space.leave_one_out(task)
     with pytest.raises(ValueError, match=message):
         ib.compare.kernels(task, [space.kernel], 0.1)
-    monkeypatch.setattr(gaussian, "free_memory", lambda device: 1000)
+    monkeypatch.setattr(_refusals, "free_memory", lambda device: 1000)
     with pytest.raises(ValueError, match="Give fewer test examples, or a device with more memory"):
         space.posterior(task)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,9 +15,7 @@ from torch import Tensor
 
 from .._arguments import ArrayLike, available_device, non_negative, torch_generator_of, whole
 from .._fork import refuse_orphans
-from .._memory import free_memory, in_words
-from .._progress import progress_bar
-from .._warnings import warn
+from .._memory import in_words
 from ..kernels import RBF, FunctionKernel, Kernel, is_fixed
 from ..laws import GeneralizedChi2
 from ..tasks import Task
@@ -32,14 +29,19 @@ from ._conditioning import (
     subtract_gram_,
 )
 from ._precise import is_within_reach, precise_law, precise_posterior
+from ._refusals import (
+    not_positive_definite,
+    refuse_what_cannot_fit,
+    refuse_what_has_no_answer,
+    refuse_what_is_told_apart_by_rounding,
+    warn_of_jitter,
+    warn_of_silence,
+)
 from .assessment import Assessment
 from .choice import Choice
 from .hypothesis_space import Hypotheses
 from .losses import Loss, loss_function
-from .posterior import EPS, TINY, Posterior, Spectrum, warn_of_rounding
-
-_BLOCK = 2**22  # numbers drawn at a time
-_LARGEST_VARIANCE = 1e100  # of a kernel; its inverse is the smallest
+from .posterior import EPS, Posterior, Spectrum, warn_of_rounding
 
 
 class GaussianSpace:
@@ -215,7 +217,9 @@ class GaussianSpace:
                 "GaussianSpace with the kernel ibhelpers.kernels.NNGP instead."
             )
         place = available_device(device)
-        X, Y = (torch.tensor(a, dtype=torch.float64, device=place) for a in _training(task))
+        X, Y = (
+            torch.tensor(a, dtype=torch.float64, device=place) for a in (task.X_train, task.y_train)
+        )
         question = _fit.Question.of(
             X,
             kernel,
@@ -379,18 +383,7 @@ class GaussianSpace:
         ValueError
             As for `posterior`.
         """
-        spectrum = self.spectrum(task)
-        free = spectrum.variance > spectrum.resolution
-        root = spectrum.directions[:, free] * spectrum.variance[free].sqrt()
-        r, k = root.shape[1], task.n_outputs
-
-        def draw(z: Tensor) -> tuple[Tensor, Tensor]:
-            b = len(z)
-            noise = root @ z.view(b, r, k).transpose(0, 1).reshape(r, b * k)
-            outputs = noise.view(-1, b, k).transpose(0, 1) + spectrum.mean
-            return outputs, torch.ones(b, dtype=torch.bool, device=z.device)
-
-        return Hypotheses(r * k, draw, self.device)
+        return self.spectrum(task).hypotheses()
 
     def loss_law(self, task: Task, *, loss: Loss = "mse") -> GeneralizedChi2:
         r"""The exact law of the mean squared error on the test set.
@@ -572,7 +565,7 @@ class GaussianSpace:
         ValueError
             If n is not a whole number of at least 1; and as for `posterior`.
         """
-        return torch.cat(list(self._blocks(task, n, seed, progress)))
+        return torch.cat(list(self._drawn(task, n, seed, progress)))
 
     def sample_losses(
         self, task: Task, n: int, *, seed: int, loss: Loss = "mse", progress: bool = True
@@ -601,27 +594,14 @@ class GaussianSpace:
             for "zero_one", or a callable returns the wrong shape or NaN; and as for `posterior`.
         """
         evaluate = loss_function(loss, task)
-        losses = [evaluate(outputs) for outputs in self._blocks(task, n, seed, progress)]
+        losses = [evaluate(outputs) for outputs in self._drawn(task, n, seed, progress)]
         return torch.cat(losses).cpu().numpy()
 
-    def _blocks(self, task: Task, n: int, seed: int, progress: bool) -> Iterator[Tensor]:
-        """Hypotheses in blocks of bounded memory, whose size depends on m and k alone."""
+    def _drawn(self, task: Task, n: int, seed: int, progress: bool) -> Iterator[Tensor]:
+        """Blocks of n hypotheses."""
         refuse_orphans()
         n, generator = whole("n", n, at_least=1), torch_generator_of(seed, self.device)
-        spectrum = self.spectrum(task)
-        deviation = spectrum.variance.clamp(min=0).sqrt()[:, None]
-        m, k = spectrum.mean.shape
-        rows = max(1, _BLOCK // (m * k))
-        shown = self.progress and progress
-        with progress_bar(f"drawing {n:,} hypotheses", n * k * m**2, shown=shown) as bar:
-            for start in range(0, n, rows):
-                z = torch.randn(
-                    m, rows * k, generator=generator, dtype=torch.float64, device=self.device
-                )
-                outputs = spectrum.directions @ z.mul_(deviation)
-                outputs = outputs.view(m, rows, k).transpose(0, 1) + spectrum.mean
-                yield outputs[: n - start]
-                bar.update(rows * k * m**2)
+        return self.spectrum(task).draw(n, generator, progress=self.progress and progress)
 
     def _posteriors(
         self, task: Task, conditioning: Conditioning, sizes: list[int], *, tell: bool = True
@@ -646,43 +626,24 @@ class GaussianSpace:
             if tell and not conditioning.jitter:  # which has been told already
                 warn_of_rounding(posterior, f"{self.kernel!r}")
             if not bool(conditioning.half.any()):
-                self._warn_of_silence(task)
+                warn_of_silence(self.kernel, task)
             yield posterior
-
-    def _warn_of_silence(self, task: Task) -> None:
-        """Say that the training set moves no test point, since all covariances underflow."""
-        size = max(np.abs(task.X_train).max(), np.abs(task.X_test).max())
-        warn(
-            f"the training data say nothing about the test points: under {self.kernel!r} every "
-            "covariance between the two is 0, and hypotheses are as likely as before any training. "
-            f"The inputs are of size up to {size:.1g}: divide them by their typical size, or give "
-            "a lengthscale as large as their distances."
-        )
 
     def _condition(self, task: Task, *, test: bool = True, keep: bool = False) -> Conditioning:
         """Eliminate the training set; ``keep`` says that the result outlives the test covariance.
 
         Whatever had to be added to its diagonal is told.
         """
-        n = task.n_train
         try:
             conditioning = self._eliminated(task, test=test, keep=keep)
         except NotPositiveDefiniteError:
-            raise ValueError(
-                f"kernel: the covariance of the {n} training inputs under {self.kernel!r} is "
-                f"not positive definite to working precision, even with {JITTERS[-1]:g} of the "
-                "mean variance added to its diagonal. Are inputs nearly equal, or the lengthscale "
-                "far too large? Give noise > 0, or a kernel that tells the inputs apart."
-            ) from None
+            raise not_positive_definite(self.kernel, task.n_train) from None
         if conditioning.jitter:
-            self._refuse_what_it_cannot_tell_apart(task)
-            warn(
-                f"the covariance of the {n} training inputs under {self.kernel!r} is singular "
-                f"to working precision; {conditioning.jitter:.1e} was added to its diagonal, "
-                f"which leaves a condition number of at least {conditioning.condition(n):.0e}, and "
-                f"hypotheses that miss the training targets by up to {conditioning.miss():.1g}. "
-                "Give noise > 0 to choose that number yourself."
-            )
+            if self.noise == 0:
+                refuse_what_is_told_apart_by_rounding(
+                    self.kernel, self._tensor(task.X_train), self._tensor(task.y_train)
+                )
+            warn_of_jitter(self.kernel, conditioning, task.n_train)
         return conditioning
 
     def _eliminated(
@@ -694,10 +655,12 @@ class GaussianSpace:
         jitters: tuple[float, ...] = (0.0, *JITTERS),
     ) -> Conditioning:
         """The tall array of a task; nothing large is allocated before it is known to fit."""
-        self._refuse_what_has_no_answer(task)
-        n, m, k, d = _sizes(task)
-        needed = self._refuse_what_cannot_fit(n, m if test else 0, k, d, keep)
+        refuse_orphans()
         points = self._tensor(task.X_train)
+        refuse_what_has_no_answer(self.kernel, task, self.kernel.diagonal(points), self.noise)
+        n, m, k, d = _sizes(task)
+        m = m if test else 0
+        needed = refuse_what_cannot_fit(lambda n: self._bytes(n, m, k, d, keep), n, m, self.device)
         if test:
             points = torch.cat([points, self._tensor(task.X_test)])
         return Conditioning.of(
@@ -710,69 +673,8 @@ class GaussianSpace:
             jitters=jitters,
         )
 
-    def _refuse_what_cannot_fit(self, n: int, m: int, k: int, d: int, keep: bool) -> int:
-        """The memory needed in bytes, if there is so much."""
-        needed, free = self._bytes(n, m, k, d, keep), free_memory(self.device)
-        if needed <= free:
-            return needed
-        fits = bisect_right(range(n), free, key=lambda n: self._bytes(n, m, k, d, keep))
-        raise ValueError(
-            f"task: {n:,} training and {m:,} test examples take {in_words(needed)}, and "
-            f"{in_words(free)} are free on '{self.device}'. "
-            + (
-                f"About {fits - 1:,} training examples would fit; or give a device with more."
-                if fits > 1
-                else "Give fewer test examples, or a device with more memory."
-            )
-        )
-
-    def _refuse_what_has_no_answer(self, task: Task) -> None:
-        """Whatever conditions on the task asks this first."""
-        refuse_orphans()
-        if self.noise == 0:
-            _refuse_contradictions(task)
-            self._refuse_certainties(task)
-        _refuse_sizes(self.kernel, self.kernel.diagonal(self._tensor(task.X_train)), self.noise)
-
-    def _refuse_certainties(self, task: Task) -> None:
-        """Without noise no target but 0 is fitted where all hypotheses are 0, or all but."""
-        variance = self.kernel.diagonal(self._tensor(task.X_train))
-        certain = (variance.abs() < TINY).cpu().numpy() & (task.y_train != 0).any(axis=1)
-        if certain.any():
-            row = int(np.flatnonzero(certain)[0])
-            raise ValueError(
-                f"task: training row {row} has the variance {float(variance[row]):.1g} under "
-                f"{self.kernel!r}, as blank inputs have without biases: all hypotheses are 0 "
-                "there, and its target is not. Give noise > 0, a kernel with biases or an offset, "
-                "or larger inputs."
-            )
-
-    def _refuse_what_it_cannot_tell_apart(self, task: Task) -> None:
-        """Without noise no hypothesis fits two targets for inputs that are one to the kernel."""
-        if self.noise:
-            return
-        X, Y = self._tensor(task.X_train), self._tensor(task.y_train)
-        variance, near = self.kernel.diagonal(X), EPS**0.5 * Y.abs().max()
-        for start in range(0, len(X), 512):
-            rows = slice(start, start + 512)
-            together = variance[rows, None] + variance
-            same = together - 2.0 * self.kernel(X[rows], X) <= 8.0 * EPS * together
-            same &= torch.cdist(Y[rows], Y, p=float("inf")) > near
-            if bool(same.any()):
-                row, other = (int(i) for i in same.nonzero()[0])
-                raise ValueError(
-                    f"task: training rows {start + row} and {other} have different targets, and "
-                    f"inputs that {self.kernel!r} cannot tell apart to working precision: no "
-                    "hypothesis fits both without noise. Give noise > 0, or a kernel that does; "
-                    "is the lengthscale far too large?"
-                )
-
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, dtype=torch.float64, device=self.device)
-
-
-def _training(task: Task) -> tuple[np.ndarray, np.ndarray]:
-    return task.X_train, task.y_train
 
 
 def _sizes(task: Task) -> tuple[int, int, int, int]:
@@ -790,31 +692,7 @@ def _loss_at_known_inputs(task: Task) -> float:
     """The part of the loss at test inputs that are training inputs, if their targets are fitted."""
     trained, tested = task.X_train.sum(1), task.X_test.sum(1)  # alike where rows are equal
     few, asked = (np.flatnonzero(np.isin(*sums)) for sums in ((trained, tested), (tested, trained)))
-    rows = {(task.X_train[row] + 0.0).tobytes(): row for row in few}  # no -0.0, as below
+    rows = {(task.X_train[row] + 0.0).tobytes(): row for row in few}  # -0.0 is 0.0
     known = [(i, rows.get((task.X_test[i] + 0.0).tobytes())) for i in asked]
     errors = [task.y_train[row] - task.y_test[i] for i, row in known if row is not None]
     return float(np.square(errors).sum()) / task.y_test.size * (1 - 1e-12)  # rounded down
-
-
-def _refuse_contradictions(task: Task) -> None:
-    """Without noise no hypothesis fits two targets for one input."""
-    rows: dict[bytes, int] = {}
-    for row, x in enumerate(task.X_train + 0.0):  # which makes -0.0 of one kind with 0.0
-        first = rows.setdefault(x.tobytes(), row)
-        if (task.y_train[first] != task.y_train[row]).any():
-            raise ValueError(
-                f"task: training rows {first} and {row} have the same input and different targets, "
-                "which no hypothesis fits without noise, and the kernel matrix is not positive "
-                "definite. Remove one of them, or give noise > 0."
-            )
-
-
-def _refuse_sizes(kernel: Kernel, variance: Float64[Tensor, " n"], noise: float) -> None:
-    """Conditioning squares covariances; no float holds the squares of these."""
-    largest = float(variance.max()) + noise
-    if largest > _LARGEST_VARIANCE or 0.0 < largest < 1.0 / _LARGEST_VARIANCE:
-        raise ValueError(
-            f"kernel: the variances of the training inputs under {kernel!r} are of the order of "
-            f"{largest:.0e}, whose squares no float64 holds. Divide the inputs by their typical "
-            "size, or multiply the kernel by a number."
-        )

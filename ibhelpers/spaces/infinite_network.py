@@ -10,7 +10,8 @@ from .._fork import refuse_orphans
 from ..kernels import NNGP, NTK, Kernel
 from ..tasks import Task
 from ._conditioning import Conditioning, inverse_norm, probes, workspace
-from .gaussian import GaussianSpace, _refuse_sizes
+from ._refusals import refuse_certainties, refuse_sizes, refuse_what_cannot_fit
+from .gaussian import GaussianSpace
 from .posterior import EPS, Posterior, rounding_errors, warn_of_rounding
 
 
@@ -95,10 +96,11 @@ class InfiniteNetworkSpace(GaussianSpace):
         """
         refuse_orphans()
         n, m, k, d = task.n_train, task.n_test, task.n_outputs, task.n_inputs
-        self._refuse_what_cannot_fit(n, m, k, d, keep=False)
-        self._refuse_certainties(task)
-        _refuse_sizes(self.kernel, self.kernel.diagonal(self._tensor(task.X_train)), 0.0)
+        refuse_what_cannot_fit(lambda n: self._bytes(n, m, k, d), n, m, self.device)
         X, Y, X_test = (self._tensor(a) for a in (task.X_train, task.y_train, task.X_test))
+        variance = self.kernel.diagonal(X)
+        refuse_certainties(self.kernel, variance, task)
+        refuse_sizes(self.kernel, variance, 0.0)
         factor, condition = self._factorised(X)
         A = torch.cholesky_solve(self.kernel(X, X_test), factor).T
         mean = A @ Y

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +13,10 @@ from torch import Tensor
 from .._progress import progress_bar
 from .._warnings import warn
 from ..laws import GeneralizedChi2, Rounding
+from .hypothesis_space import Hypotheses
 
 EPS, TINY = torch.finfo(torch.float64).eps, torch.finfo(torch.float64).tiny
+_BLOCK = 2**22  # numbers drawn at a time
 _DOUBT = 1e-4  # a relative rounding error that is told
 
 
@@ -106,6 +108,41 @@ class Spectrum:
             math.hypot(posterior.covariance_error, diagonalising),
             posterior.jitter,
         )
+
+    def draw(
+        self, n: int, generator: torch.Generator, *, progress: bool = True
+    ) -> Iterator[Float64[Tensor, "b m k"]]:
+        """Outputs of n hypotheses, in blocks of bounded memory.
+
+        The size of a block depends on m and k alone, so that the first hypotheses of a larger draw
+        are those of a smaller one.
+        """
+        m, k = self.mean.shape
+        deviation = self.variance.clamp(min=0).sqrt()[:, None]
+        rows = max(1, _BLOCK // (m * k))
+        with progress_bar(f"drawing {n:,} hypotheses", n * k * m**2, shown=progress) as bar:
+            for start in range(0, n, rows):
+                z = torch.randn(
+                    m, rows * k, generator=generator, dtype=self.mean.dtype, device=self.mean.device
+                )
+                outputs = self.directions @ z.mul_(deviation)
+                outputs = outputs.view(m, rows, k).transpose(0, 1) + self.mean
+                yield outputs[: n - start]
+                bar.update(rows * k * m**2)
+
+    def hypotheses(self) -> Hypotheses:
+        """The map from normal variables to outputs, of the directions whose variance is certain."""
+        free = self.variance > self.resolution
+        root = self.directions[:, free] * self.variance[free].sqrt()
+        r, k = root.shape[1], self.mean.shape[1]
+
+        def draw(z: Tensor) -> tuple[Tensor, Tensor]:
+            b = len(z)
+            noise = root @ z.view(b, r, k).transpose(0, 1).reshape(r, b * k)
+            outputs = noise.view(-1, b, k).transpose(0, 1) + self.mean
+            return outputs, torch.ones(b, dtype=torch.bool, device=z.device)
+
+        return Hypotheses(r * k, draw, self.mean.device)
 
     def loss_law(
         self,

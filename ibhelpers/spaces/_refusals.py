@@ -1,0 +1,144 @@
+"""What no Gaussian space answers, found before anything large is computed, and what it warns of.
+
+A number that nothing stands behind is worse than none: each of these names what was found in the
+task, the kernel or the memory, the likely cause, and what to do.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from .._memory import free_memory, in_words
+from .._warnings import warn
+from ..kernels import Kernel
+from ..tasks import Task
+from ._conditioning import JITTERS, Conditioning
+from .posterior import EPS, TINY
+
+_LARGEST_VARIANCE = 1e100  # of a kernel; its inverse is the smallest
+
+
+def refuse_what_has_no_answer(
+    kernel: Kernel, task: Task, variance: Float64[Tensor, " n"], noise: float
+) -> None:
+    """Whatever conditions on a task asks this first, with the variances of its training inputs."""
+    if noise == 0:
+        _refuse_contradictions(task)
+        refuse_certainties(kernel, variance, task)
+    refuse_sizes(kernel, variance, noise)
+
+
+def _refuse_contradictions(task: Task) -> None:
+    """Without noise no hypothesis fits two targets for one input."""
+    rows: dict[bytes, int] = {}
+    for row, x in enumerate(task.X_train + 0.0):  # which makes -0.0 of one kind with 0.0
+        first = rows.setdefault(x.tobytes(), row)
+        if (task.y_train[first] != task.y_train[row]).any():
+            raise ValueError(
+                f"task: training rows {first} and {row} have the same input and different targets, "
+                "which no hypothesis fits without noise, and the kernel matrix is not positive "
+                "definite. Remove one of them, or give noise > 0."
+            )
+
+
+def refuse_certainties(kernel: Kernel, variance: Float64[Tensor, " n"], task: Task) -> None:
+    """Without noise no target but 0 is fitted where all hypotheses are 0, or all but."""
+    certain = (variance.abs() < TINY).cpu().numpy() & (task.y_train != 0).any(axis=1)
+    if certain.any():
+        row = int(np.flatnonzero(certain)[0])
+        raise ValueError(
+            f"task: training row {row} has the variance {float(variance[row]):.1g} under "
+            f"{kernel!r}, as blank inputs have without biases: all hypotheses are 0 there, and its "
+            "target is not. Give noise > 0, a kernel with biases or an offset, or larger inputs."
+        )
+
+
+def refuse_sizes(kernel: Kernel, variance: Float64[Tensor, " n"], noise: float) -> None:
+    """Conditioning squares covariances; no float holds the squares of these."""
+    largest = float(variance.max()) + noise
+    if largest > _LARGEST_VARIANCE or 0.0 < largest < 1.0 / _LARGEST_VARIANCE:
+        raise ValueError(
+            f"kernel: the variances of the training inputs under {kernel!r} are of the order of "
+            f"{largest:.0e}, whose squares no float64 holds. Divide the inputs by their typical "
+            "size, or multiply the kernel by a number."
+        )
+
+
+def refuse_what_cannot_fit(
+    bytes_of: Callable[[int], int], n: int, m: int, device: torch.device
+) -> int:
+    """The bytes that n training examples take, if so many are free.
+
+    ``bytes_of`` says how many bytes any number of training examples takes.
+    """
+    needed, free = bytes_of(n), free_memory(device)
+    if needed <= free:
+        return needed
+    fits = bisect_right(range(n), free, key=bytes_of)
+    raise ValueError(
+        f"task: {n:,} training and {m:,} test examples take {in_words(needed)}, and "
+        f"{in_words(free)} are free on '{device}'. "
+        + (
+            f"About {fits - 1:,} training examples would fit; or give a device with more."
+            if fits > 1
+            else "Give fewer test examples, or a device with more memory."
+        )
+    )
+
+
+def refuse_what_is_told_apart_by_rounding(
+    kernel: Kernel, X: Float64[Tensor, "n d"], Y: Float64[Tensor, "n k"]
+) -> None:
+    """Without noise no hypothesis fits two targets for inputs that are one to the kernel."""
+    variance, near = kernel.diagonal(X), EPS**0.5 * Y.abs().max()
+    for start in range(0, len(X), 512):
+        rows = slice(start, start + 512)
+        together = variance[rows, None] + variance
+        same = together - 2.0 * kernel(X[rows], X) <= 8.0 * EPS * together
+        same &= torch.cdist(Y[rows], Y, p=float("inf")) > near
+        if bool(same.any()):
+            row, other = (int(i) for i in same.nonzero()[0])
+            raise ValueError(
+                f"task: training rows {start + row} and {other} have different targets, and inputs "
+                f"that {kernel!r} cannot tell apart to working precision: no hypothesis fits both "
+                "without noise. Give noise > 0, or a kernel that does; is the lengthscale far too "
+                "large?"
+            )
+
+
+def not_positive_definite(kernel: Kernel, n: int) -> ValueError:
+    """The error where no jitter helps."""
+    return ValueError(
+        f"kernel: the covariance of the {n} training inputs under {kernel!r} is not positive "
+        f"definite to working precision, even with {JITTERS[-1]:g} of the mean variance added to "
+        "its diagonal. Are inputs nearly equal, or the lengthscale far too large? Give noise > 0, "
+        "or a kernel that tells the inputs apart."
+    )
+
+
+def warn_of_jitter(kernel: Kernel, conditioning: Conditioning, n: int) -> None:
+    """Say what was added to the diagonal, and what that costs."""
+    warn(
+        f"the covariance of the {n} training inputs under {kernel!r} is singular to working "
+        f"precision; {conditioning.jitter:.1e} was added to its diagonal, which leaves a condition "
+        f"number of at least {conditioning.condition(n):.0e}, and hypotheses that miss the "
+        f"training targets by up to {conditioning.miss():.1g}. Give noise > 0 to choose that "
+        "number yourself."
+    )
+
+
+def warn_of_silence(kernel: Kernel, task: Task) -> None:
+    """Say that the training set moves no test point, since all covariances underflow."""
+    size = max(np.abs(task.X_train).max(), np.abs(task.X_test).max())
+    warn(
+        f"the training data say nothing about the test points: under {kernel!r} every covariance "
+        "between the two is 0, and hypotheses are as likely as before any training. The inputs are "
+        f"of size up to {size:.1g}: divide them by their typical size, or give a lengthscale as "
+        "large as their distances."
+    )
