@@ -1,5 +1,7 @@
 """Notebooks in a real JupyterLab without extensions: what a reader sees before and after a run.
 
+And nbconvert's plain HTML of them, on a telephone and by what a screen reader needs.
+
 Needs Chromium or Chrome on this machine, as tests/test_book_browser.py does. One chapter and a
 notebook with every form are looked at in `make test`, all chapters in `make test-long`.
 """
@@ -18,6 +20,8 @@ from pathlib import Path
 import nbformat
 import notebook_form
 import pytest
+from axe_playwright_python.base import AXE_FILE_PATH
+from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import sync_playwright
 
@@ -47,6 +51,11 @@ SEEN = """() => [...document.querySelectorAll(".jp-Notebook .jp-Cell")].map(cell
     errors: cell.querySelectorAll('[data-mime-type="application/vnd.jupyter.stderr"]').length,
     text: cell.checkVisibility() ? cell.innerText : "",
 }))"""
+# Colours and the looks of links are the template's; all else is ours.
+AXE = """() => axe.run(document, {
+    resultTypes: ["violations"],
+    rules: {"color-contrast": {enabled: false}, "link-in-text-block": {enabled: false}},
+}).then(found => found.violations.map(v => v.id + ": " + v.nodes[0].html.slice(0, 200)))"""
 # The fractions that every progress bar has shown, in their order.
 WATCH = """() => {
     const bars = new Map();
@@ -226,4 +235,27 @@ def test_an_open_solution_is_noticed(lab, browser):
     page = opened(browser, address.format("open"), len(notebook.cells))
     with pytest.raises(AssertionError, match="something is hidden"):
         look(page, notebook.cells)
+    page.close()
+
+
+@pytest.mark.parametrize("name", LOOKED_AT[1:])
+def test_plain_html_is_read_out_and_fits_a_telephone(browser, tmp_path, name):
+    html, _ = HTMLExporter().from_filename(ROOT / "notebooks" / f"{name}.ipynb")
+    (tmp_path / "page.html").write_text(html, encoding="utf-8")
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.route("http*://**", lambda route: route.abort())  # MathJax, which is not looked at
+    page.goto((tmp_path / "page.html").as_uri())
+    assert page.evaluate("document.querySelectorAll('table, img').length")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.evaluate(Path(AXE_FILE_PATH).read_text(encoding="utf-8"))
+    assert page.evaluate(AXE) == []
+    page.close()
+
+
+def test_a_picture_without_words_and_a_header_that_heads_nothing_are_noticed(browser):
+    page = browser.new_page()
+    page.set_content('<h1>a</h1><h4>b</h4><img src="x"><th headers="no">')
+    page.evaluate(Path(AXE_FILE_PATH).read_text(encoding="utf-8"))
+    found = {line.partition(":")[0] for line in page.evaluate(AXE)}
+    assert "image-alt" in found and "heading-order" in found
     page.close()
