@@ -31,6 +31,7 @@ def load(
     observed: str = "full",
     dt: float = 0.02,
     exploration: float = 2.0,
+    limit: float | None = None,
     seed: int = 0,
 ) -> Task:
     """Balance a pole on a cart (inverted pendulum): recent observations to the expert's force.
@@ -39,7 +40,8 @@ def load(
     comes from a trajectory of its own: a random start, the expert's force plus exploration noise
     held for dt at a time, and a window of observations that begins at a random moment of the
     first 2 s. The target is the force, without the noise, that the expert chooses at the end of
-    the window.
+    the window: a linear function of the last observation, unless the force is limited or the
+    velocities are hidden.
 
     Parameters
     ----------
@@ -54,6 +56,9 @@ def load(
         Seconds for which a force is held; also the Runge-Kutta step.
     exploration : float
         Standard deviation of the noise on the force, in N.
+    limit : float, optional
+        Largest force in N that a target can be: what a motor too weak for the expert's force would
+        apply instead. Trajectories are those of the expert all the same, so that no pole falls.
     seed : int
         Seed of starts, noise and moments.
 
@@ -82,12 +87,14 @@ def load(
     seen = _OBSERVED[one_of("observed", observed, _OBSERVED)]
     dt = positive("dt", dt)
     exploration = non_negative("exploration", exploration)
+    strongest = np.inf if limit is None else positive("limit", limit)
     _check_balanced(dt)
 
     rng = generator_of(seed)
     windows = _windows(n_train + n_test, observations, dt, exploration, rng)
     X = (windows / SCALES)[..., seen].reshape(len(windows), -1)
-    y = -windows[:, -1] @ regulator()[:, None] / FORCE_SCALE
+    force = np.clip(-windows[:, -1] @ regulator()[:, None], -strongest, strongest)
+    y = force / FORCE_SCALE
     return Task(
         X[:n_train],
         y[:n_train],
@@ -95,7 +102,7 @@ def load(
         y[n_train:],
         name="pendulum",
         source=f"simulated cart-pole (Florian 2007), linear-quadratic regulator, dt = {dt:g} s, "
-        f"exploration {exploration:g} N",
+        f"exploration {exploration:g} N" + ("" if limit is None else f", limit {limit:g} N"),
         input_shape=(observations, len(seen)),
         scaling="divided by 0.5 m, 0.5 m/s, 0.05 rad, 0.2 rad/s; force by 2 N",
         kind="trajectory",

@@ -120,6 +120,19 @@ def test_targets_are_the_experts_forces():
     assert 0.3 < task.X_train.std() < 3 and 0.3 < task.y_train.std() < 3
 
 
+def test_a_limited_force_is_the_experts_up_to_the_limit():
+    """Nothing else changes: the same trajectories, and the same targets where they are small."""
+    free, weak = (tasks.load("pendulum", n_train=200, n_test=100, limit=x) for x in (None, 0.6))
+    np.testing.assert_array_equal(weak.X_train, free.X_train)
+    np.testing.assert_array_equal(weak.X_test, free.X_test)
+    for limited, y in ((weak.y_train, free.y_train), (weak.y_test, free.y_test)):
+        small = abs(y) * FORCE_SCALE <= 0.6
+        assert 0.2 < small.mean() < 0.8
+        np.testing.assert_array_equal(limited[small], y[small])
+        np.testing.assert_allclose(limited[~small], np.sign(y[~small]) * 0.6 / FORCE_SCALE)
+    assert "limit 0.6 N" in weak.source and "limit" not in free.source
+
+
 def test_observations_follow_one_another():
     """Without noise, integrating the expert's closed loop leads from each to the next."""
     task = tasks.load("pendulum", n_train=20, n_test=1, observations=5, exploration=0.0, dt=0.03)
@@ -176,6 +189,7 @@ def test_seeds():
         ({"dt": 0.5}, "dt: found 0.5 s, over which a held force lets the pole fall"),
         ({"exploration": -1.0}, "exploration: found -1.0; give a finite number of at least 0"),
         ({"exploration": 500.0}, "exploration, dt: the pole fell in .* trajectories"),
+        ({"limit": 0.0}, "limit: found 0.0; give a positive, finite number"),
         ({"n_train": 0}, "n_train: found 0"),
         ({"n_test": 0}, "n_test: found 0"),
     ],
