@@ -71,12 +71,20 @@ def changed_parts(change):
     return lambda *arguments: change(*phi_sum(*arguments))
 
 
+def at_amplitude_1(task, target_error):
+    """An answer to exercise 00.4 that does not let the data choose."""
+    law = ib.GaussianSpace(ib.kernels.RBF(5.0)).loss_law(task)
+    return ib.inductive_bias(law, target_error).bits
+
+
 POINTS = ib.tasks.load("synthetic", n_train=20, n_test=10, intrinsic=10, ambient=10, seed=1)
 SLIPS = [
     ("00.1", 6.0, "decimal"),
-    ("00.2", 0.14307, "nats"),
-    ("00.3", 4270.96, "lengthscale 5"),
-    ("00.4", lambda task, lengthscale, target: 1000.0, "too"),
+    ("00.2", 0.013399, "nats"),
+    ("00.3", 2170.0, "all 1,000"),
+    ("00.3", 2777.9, "let the 500"),
+    ("00.4", lambda task, target: 1000.0, "too"),
+    ("00.4", at_amplitude_1, "training data choose"),
     ("01.1", 3.0, "no mistake at all"),
     ("01.2", 4.1926 * np.log(2), "nats"),
     ("01.2", 10 - np.log2(45), "exactly two"),
@@ -167,7 +175,7 @@ def test_another_way_to_draw_is_right_too():
 @pytest.mark.parametrize(
     ("exercise", "answer"),
     [
-        *[("00.1", 19.9), ("00.2", 0.177), ("03.2", 19.6), ("05.2", 1.92e5), ("06.2", 18)],
+        *[("00.1", 19.9), ("00.2", 0.0164), ("03.2", 19.6), ("05.2", 1.92e5), ("06.2", 18)],
         *[("06.3", 0.37), ("04.5", 1.64e-5), ("01.5", 0.0411), ("09.5", 0.087), ("11.4", 32.9)],
     ],
 )
