@@ -1,4 +1,4 @@
-"""A progress bar for work that takes long, and for no other."""
+"""A progress bar for work that takes long, and a count where nobody knows how long."""
 
 from __future__ import annotations
 
@@ -19,3 +19,9 @@ def progress_bar(what: str, work: float, *, shown: bool = True) -> tqdm:
         leave=False,
         bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed} (left: {remaining})",
     )
+
+
+def counter(what: str, unit: str, *, shown: bool = True) -> tqdm:
+    """A count of what was done so far. It goes when it is closed."""
+    form = "{desc}: {n_fmt}{unit} in {elapsed}{postfix}"
+    return tqdm(desc=what, unit=f" {unit}", disable=not shown, leave=False, bar_format=form)

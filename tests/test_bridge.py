@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from tqdm.auto import tqdm
 
 import ibhelpers as ib
 from ibhelpers.bias._agreement import Mean
@@ -23,8 +24,7 @@ def bridge(space, task, target, *, loss="zero_one", seed=0, **settings):
         target_error=target,
         method="bridge",
         seed=seed,
-        progress=False,
-        **({"particles": 60} | settings),
+        **({"particles": 60, "progress": False} | settings),
     )
 
 
@@ -234,3 +234,23 @@ def test_temperatures_are_chosen_where_the_surprise_is_least(digits):
         return -np.log2(own / p.sum(1)).mean()
 
     assert surprise(chosen) < min(surprise(chosen * 1.3), surprise(chosen / 1.3))
+
+
+def test_a_bar_is_full_when_its_runs_are_done_and_no_sooner(digits, monkeypatch):
+    """As many sweeps as the plan says; a pilot, whose end nobody knows, counts."""
+    bars = []
+
+    class Noted(tqdm):
+        def close(self):
+            if not self.disable:
+                bars.append((self.desc.removesuffix(": "), self.n, self.total))
+            super().close()
+
+    monkeypatch.setattr("ibhelpers.bias._walk.tqdm", Noted)
+    monkeypatch.setattr("ibhelpers._progress.tqdm", Noted)
+    bridge(SPACE, digits, 0.5, runs=8, progress=True)
+    pilot, *crossings = bars
+    assert pilot[0] == "pilot" and pilot[1] >= 1 and pilot[2] is None
+    assert crossings[0][0] == "bridge" and "2 times" in crossings[1][0]
+    assert all(n == total > 0 for _, n, total in crossings)
+    assert crossings[1][2] == 2 * crossings[0][2]

@@ -56,11 +56,14 @@ AXE = """() => axe.run(document, {
     resultTypes: ["violations"],
     rules: {"color-contrast": {enabled: false}, "link-in-text-block": {enabled: false}},
 }).then(found => found.violations.map(v => v.id + ": " + v.nodes[0].html.slice(0, 200)))"""
-# The fractions that every progress bar has shown, in their order.
+# The fractions that every progress bar has shown, in their order. Where the end is not known a
+# counter stands beside a block: that is no fraction.
 WATCH = """() => {
     const bars = new Map();
     window.bars = () => [...bars.values()];
-    setInterval(() => document.querySelectorAll(".progress-bar").forEach(bar => {
+    setInterval(() => document.querySelectorAll(
+        ".progress-bar:not(.progress-bar-info)"
+    ).forEach(bar => {
         const share = parseFloat(bar.style.width), seen = bars.get(bar) || [];
         bars.set(bar, seen);
         if (bar.checkVisibility() && seen.at(-1) !== share) seen.push(share);

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from .._arguments import torch_generator_of
 from ..spaces import GaussianSpace, Loss, loss_function
@@ -80,19 +79,18 @@ def cross(
     own = int.from_bytes(np.random.SeedSequence([seed, 1]).generate_state(2).tobytes(), "little")
     generator = torch_generator_of(own, moves.mean.device)
     groups: list[_Group] = []
-    with tqdm(desc="bridge", unit=" sweeps", disable=not progress, leave=False) as bar:
-        while len(groups) < 2 or (not all(_agree(groups)) and len(groups) <= _MOST_DOUBLINGS):
-            found = follow(
-                moves,
-                plan,
-                runs=runs,
-                particles=particles,
-                times=2 ** len(groups),
-                generator=generator,
-                bar=bar,
-            )
-            means = [Mean.of(column) for column in found.log_p.T]
-            groups.append(_Group(found.log_p, found.families, means))
+    while len(groups) < 2 or (not all(_agree(groups)) and len(groups) <= _MOST_DOUBLINGS):
+        found = follow(
+            moves,
+            plan,
+            runs=runs,
+            particles=particles,
+            times=2 ** len(groups),
+            generator=generator,
+            progress=progress,
+        )
+        means = [Mean.of(column) for column in found.log_p.T]
+        groups.append(_Group(found.log_p, found.families, means))
     return _traced(plan, groups, particles, why)
 
 

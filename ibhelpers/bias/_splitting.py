@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from .._arguments import torch_generator_of, whole
+from .._progress import counter
 from ..laws.empirical import certified_bits
 from ..spaces import GaussianSpace, HypothesisSpace, Loss, loss_function
 from ..tasks import Task
@@ -76,7 +76,7 @@ def split(
     generator = torch_generator_of(seed, hypotheses.device)
     population = _Population.draw(hypotheses, particles, generator)
     record = _Record(particles, why)
-    with tqdm(desc="splitting", unit=" levels", disable=not progress, leave=False) as bar:
+    with counter("splitting", "levels", shown=progress) as bar:
         while record.why_it_stopped is None:
             record.add_level(*population.select(target))
             if record.why_it_stopped is None:

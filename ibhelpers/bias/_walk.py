@@ -188,15 +188,18 @@ def follow(
     particles: int,
     times: int,
     generator: torch.Generator,
-    bar: tqdm,
+    progress: bool,
 ) -> Runs:
     """Runs of the plan with so many times its sweeps; as many at once as memory should hold."""
     m, k = moves.mean.shape[:2]
     most = _NUMBERS["cpu" if moves.mean.device.type == "cpu" else "cuda"]
     at_once = max(1, min(runs, most // (m * k * particles)))
+    sweeps = math.ceil(runs / at_once) * times * sum(plan.sweeps)
+    what = "bridge" if times == 1 else f"bridge, {times} times the moves"
     found: list[Runs] = []
-    while (left := runs - sum(len(part.log_p) for part in found)) > 0:
-        found.append(_follow(moves, plan, min(at_once, left), particles, times, generator, bar))
+    with tqdm(total=sweeps, desc=what, unit=" sweeps", disable=not progress, leave=False) as bar:
+        while (left := runs - sum(len(part.log_p) for part in found)) > 0:
+            found.append(_follow(moves, plan, min(at_once, left), particles, times, generator, bar))
     return Runs(
         np.concatenate([part.log_p for part in found]),
         np.concatenate([part.families for part in found]),

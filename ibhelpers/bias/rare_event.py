@@ -12,9 +12,9 @@ from numbers import Real
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from .._arguments import ArrayLike, as_array, non_negative, one_of, positive, seed_of, whole
+from .._progress import counter
 from ..spaces import GaussianSpace, HypothesisSpace, Loss
 from ..spaces.losses import NAMED, CrossEntropy, PointLoss
 from ..tasks import Task
@@ -263,7 +263,7 @@ def _plan(
     max_bits: float,
     progress: bool,
 ) -> Plan:
-    with tqdm(desc="pilot", unit=" steps", disable=not progress, leave=False) as bar:
+    with counter("pilot", "steps", shown=progress) as bar:
         return Pilot(moves, seed).plan(targets, step, max_bits, bar)
 
 
