@@ -13,11 +13,11 @@ from ._saddle import Saddle
 from ._terms import Terms
 
 _SMALL_Z = 0.25  # terms with |z| below this all along the curve are summed as one power series
-_ORDER = 29  # 0.25^30 = 9e-19
-_PIECES = 6  # of the polynomial, which has 30 coefficients
+_PIECES, _WIDTH = 6, 5  # of the polynomial, which has 30 coefficients: 0.25^30 = 9e-19
 _END = -42.0  # the curve ends where the integrand has fallen to exp(-42) = 6e-19 of its start
 _BLOCK = 2**20  # numbers in the largest temporary arrays
-_SHIFT_NODES = 8  # on a shifted curve, where the integral of the modulus needs only its size
+_SHIFT_NODES = 6  # on a shifted curve, where the integral of the modulus needs only its size
+_MOST_SHIFT = 0.5  # to the left
 _MARGIN = 2.0  # nats by which it is taken for larger, since the nodes are few
 _SMALL_SUM = 2**14  # terms times nodes: fewer cost less than to give every x its number of nodes
 _EPS = torch.finfo(torch.float64).eps
@@ -187,37 +187,38 @@ class Curve:
 
     def _direct(self, start: int, p: Tensor, q: Tensor, summand: Callable) -> list[Tensor]:
         """Sums over the terms from `start`, in real arithmetic, a block of nodes at a time."""
-        beta, half_delta = self.beta[:, None, start:], self.half_delta[:, None, start:]
-        columns = max(1, _BLOCK // beta.numel())
+        terms = self.half_k[start:], self.half_delta[:, None, start:], self.beta[:, None, start:]
+        columns = max(1, _BLOCK // terms[-1].numel())
         blocks = [
-            [
-                part.sum(-1)
-                for part in summand(
-                    self.half_k[start:], half_delta, beta * p_[..., None], beta * q_[..., None]
-                )
-            ]
+            [part.sum(-1) for part in summand(*terms, p_[..., None], q_[..., None])]
             for p_, q_ in zip(p.split(columns, 1), q.split(columns, 1), strict=True)
         ]
         return [torch.cat(parts, 1) for parts in zip(*blocks, strict=True)]
 
     @staticmethod
-    def _summand_re(half_k: Tensor, half_delta: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor]:
-        """The real part of a term's share in the exponent, at z = a + ib."""
-        excess = 2 * a + (a * a + b * b)  # |1 + z|^2 - 1
-        ratio = ((a - b) * (a + b) * (1 + a) + 2 * a * b * b) / (1 + excess)  # of z^2 / (1 + z)
-        return (half_k * (a - 0.5 * torch.log1p(excess)) + half_delta * ratio,)
+    def _summand_re(
+        half_k: Tensor, half_delta: Tensor, beta: Tensor, p: Tensor, q: Tensor
+    ) -> tuple[Tensor]:
+        """The real part of a term's share in the exponent, at z = beta (p + iq)."""
+        a, square = beta * p, beta * beta * (p * p + q * q)  # Re z, |z|^2
+        excess = torch.add(square, a, alpha=2)  # |1 + z|^2 - 1
+        ratio = square.addcmul_(a, excess, value=-1).div_(1 + excess)  # of -z^2 / (1 + z)
+        central = torch.sub(a, torch.log1p(excess), alpha=0.5)
+        return (central.mul_(half_k).addcmul_(half_delta, ratio, value=-1),)
 
     @staticmethod
-    def _summand(half_k: Tensor, half_delta: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """A term's share in the exponent at z = a + ib, its real and its imaginary part."""
-        excess = 2 * a + (a * a + b * b)  # |1 + z|^2 - 1
-        square_re, square_im = (a - b) * (a + b), 2 * a * b
-        ratio_re = (square_re * (1 + a) + square_im * b) / (1 + excess)  # z^2 / (1 + z)
-        ratio_im = (square_im * (1 + a) - square_re * b) / (1 + excess)
-        return (
-            half_k * (a - 0.5 * torch.log1p(excess)) + half_delta * ratio_re,
-            half_k * (b - torch.atan2(b, 1 + a)) + half_delta * ratio_im,
-        )
+    def _summand(
+        half_k: Tensor, half_delta: Tensor, beta: Tensor, p: Tensor, q: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """A term's share in the exponent at z = beta (p + iq), its real and its imaginary part."""
+        a, b, square = beta * p, beta * q, beta * beta * (p * p + q * q)
+        excess = torch.add(square, a, alpha=2)  # |1 + z|^2 - 1
+        share = half_delta / (1 + excess)
+        re = torch.sub(a, torch.log1p(excess), alpha=0.5).mul_(half_k)
+        im = torch.sub(b, torch.atan2(b, 1 + a)).mul_(half_k)
+        # z^2 / (1 + z) = (a excess - |z|^2 + i b excess) / (1 + excess)
+        re.addcmul_(share, square.addcmul_(a, excess, value=-1), value=-1)
+        return re, im.addcmul_(share, b.mul_(excess))
 
 
 @dataclass(frozen=True)
@@ -225,35 +226,40 @@ class PowerSeries:
     """The first n terms, sum_j (-omega)^j sum_i (k_i/(2j) + delta_i/2) beta_i^j, for every x."""
 
     n: int
-    coefficients: Tensor  # (X, _ORDER + 1), by increasing power; the first two are 0
+    coefficients: Tensor  # (X, _PIECES, _WIDTH), by increasing power; the first two are 0
 
     @classmethod
     def of(cls, curve: Curve, farthest: Tensor) -> PowerSeries:
-        """The series of the terms whose |z| is small as far as |omega| = farthest, (X,)."""
+        """The series of the terms whose |z| is small as far as |omega| = farthest, (X,).
+
+        A power j is that of its piece, a multiple of `_WIDTH`, times a low one, so that all sums
+        of powers are one product of matrices.
+        """
         n = int((curve.beta * farthest[:, None] <= _SMALL_Z).all(0).sum())
         minus_beta = -curve.beta[:, :n]
-        powers = torch.stack([curve.half_k[:n] * minus_beta, curve.half_delta[:, :n] * minus_beta])
-        sums = [torch.zeros_like(farthest).expand(2, -1)] * 2
-        for _ in range(2, _ORDER + 1):
-            powers *= minus_beta
-            sums.append(powers.sum(-1))
-        central, noncentral = torch.stack(sums, -1)
-        j = torch.arange(_ORDER + 1, device=farthest.device).clamp(min=1)
-        return cls(n, central / j + noncentral)
+        low = [torch.ones_like(minus_beta)]
+        for _ in range(_WIDTH):
+            low.append(low[-1] * minus_beta)
+        high = [curve.half_k[:n].expand_as(minus_beta), curve.half_delta[:, :n]]
+        for _ in range(_PIECES - 1):
+            high += [high[-2] * low[_WIDTH], high[-1] * low[_WIDTH]]
+        sums = torch.stack(high, 1) @ torch.stack(low[:_WIDTH], 2)
+        central, noncentral = sums.reshape(-1, _PIECES, 2, _WIDTH).unbind(2)
+        j = torch.arange(_PIECES * _WIDTH, device=farthest.device).reshape(_PIECES, -1)
+        return cls(n, torch.where(j < 2, 0.0, central / j.clamp(min=1) + noncentral))
 
     def rows(self, i: Tensor) -> PowerSeries:
         """The series of some x."""
         return PowerSeries(self.n, self.coefficients[i])
 
     def __call__(self, omega: Tensor) -> Tensor:
-        """The sum at omega, (X, nodes); Horner's rule for six pieces of the polynomial at once."""
-        width = (_ORDER + 1) // _PIECES
-        pieces = self.coefficients[:, : width * _PIECES].reshape(-1, _PIECES, width, 1)
+        """The sum at omega, (X, nodes); Horner's rule for the pieces of the polynomial at once."""
+        pieces = self.coefficients[..., None]
         out = pieces[:, :, -1].to(omega.dtype)
-        for i in range(width - 2, -1, -1):
+        for i in range(_WIDTH - 2, -1, -1):
             out = out * omega[:, None] + pieces[:, :, i]
         square = omega * omega
-        top = square * square * omega  # to the power `width`, which is 5; `pow` takes logarithms
+        top = square * square * omega  # to the power _WIDTH; `pow` takes logarithms
         total = out[:, -1]
         for i in range(_PIECES - 2, -1, -1):
             total = total * top + out[:, i]
@@ -296,6 +302,9 @@ def _best_shift(nearest: Tensor, bend: Tensor) -> Tensor:
     # The shifted curve crosses the real axis at bend (1 - sqrt 2 sin(pi/4 + shift)).
     sine = ((1 + sign * nearest.clamp(max=1.0)) / math.sqrt(2)).clamp(max=1.0)
     most = torch.minimum(0.93 * (torch.asin(sine) - math.pi / 4).abs(), 8 / ell[..., 0])
+    # Singularities behind the nearest lie at a shift of pi/4; lines close to them have high peaks,
+    # which few nodes may miss.
+    most[:, 0] = most[:, 0].clamp(max=_MOST_SHIFT)
     shift = (sign * most)[..., None] * torch.linspace(0.1, 1, 10, device=bend.device)
     r = 1.5 * (1 - math.sqrt(2) * torch.sin(math.pi / 4 + shift))  # omega/ell at the crossing
     growth = torch.where(r > -0.999, ell**2 * (r - torch.log1p(r.clamp(min=-0.999))), 1e9)

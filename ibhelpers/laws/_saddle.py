@@ -24,29 +24,54 @@ class Saddle:
 def find_saddle(terms: Terms, x: Tensor, *, upper: bool) -> Saddle:
     """Minimise phi on t > 0, or between -1/(2 max w) and 0 (upper), where it is convex.
 
-    Newton's method for phi as a function of s, with t = exp(s) or t = -sigmoid(s)/(2 max w), and
-    bisection where a step leaves the bracket or fails to halve. A thousandth of the width is near
-    enough: where the curve crosses the real axis does not change the integral, only how fast the
-    sum converges to it.
+    With t = exp(s) or t = -sigmoid(s)/(2 max w), t phi'(t) = 0 reads t x = 1 + A(t), A being the
+    sum that the terms make. Newton's method for the logarithm of the ratio of its sides, nearly
+    linear in s, and bisection where a step leaves the bracket or fails to halve. A thousandth of
+    the width is near enough: where the curve crosses the real axis does not change the integral,
+    only how fast the sum converges to it.
     """
     low, high = _bracket(terms, x, upper)
-    s, last = (low + high) / 2, high - low
+    s, last = _first_guess(terms, x, upper).clamp(low, high), high - low
+    s = torch.where(s.isnan(), (low + high) / 2, s)
     for _ in range(300):
-        t, log_t_s, log_t_ss, one_plus_u = _parametrise(terms, s, upper)
-        b = t[:, None] * 2 * terms.w / one_plus_u  # u / (1 + u)
-        delta = terms.delta / one_plus_u
-        d1 = t * x - 1 - 0.5 * (b * (terms.k + delta)).sum(-1)  # t phi'(t)
-        d2 = 1 + (b**2 * (terms.k / 2 + delta)).sum(-1)  # t^2 phi''(t)
+        t, log_t_s, one_plus_u = _parametrise(terms, s, upper)
+        b = 2 * terms.w * t[:, None] / one_plus_u  # u / (1 + u)
+        delta, b2 = terms.delta / one_plus_u, b * b
+        from_terms = 0.5 * (b * (terms.k + delta)).sum(-1)
+        d1 = t * x - 1 - from_terms  # t phi'(t)
+        d2_of_terms = (b2 * (terms.k / 2 + delta)).sum(-1)
+        d2 = 1 + d2_of_terms  # t^2 phi''(t)
         if bool((d1.abs() < 1e-3 * d2.sqrt()).all()):
             break
         rising = d1 * log_t_s > 0
         low, high = torch.where(rising, low, s), torch.where(rising, s, high)
-        step = -d1 * log_t_s / (d2 * log_t_s**2 + d1 * (log_t_ss + log_t_s**2))
-        good = (s + step > low) & (s + step < high) & (2 * step.abs() < last)
+        if upper:
+            left, right = -from_terms, 1 - t * x
+            slope = log_t_s * (d2_of_terms / left + 1 / right)
+        else:
+            left, right = t * x, 1 + from_terms
+            slope = d2 / right
+        step = -torch.log(left / right) / slope
+        good = (s + step >= low) & (s + step <= high) & (2 * step.abs() < last)
         step = torch.where(good, step, (low + high) / 2 - s)
         s, last = s + step, step.abs()
-    skew = (b**3 * (terms.k + 3 * delta)).sum(-1).abs() + (0 if upper else 2)
+    skew = (b * b2 * (terms.k + 3 * delta)).sum(-1).abs() + (0 if upper else 2)
     return Saddle(t, one_plus_u, t.abs() / d2.sqrt(), skew / d2**1.5)
+
+
+def _first_guess(terms: Terms, x: Tensor, upper: bool) -> Tensor:
+    """The s of the saddle of one central term that has the law's mean and variance.
+
+    With mean m and variance cm, phi' = 0 is c x t^2 - (m + c - x) t - 1 = 0.
+    """
+    c = terms.spread
+    half = (terms.mean_hi[-1] + c - x) / 2
+    root = torch.hypot(half, torch.sqrt(c * x))
+    # Of the two forms of a root, the one without a difference of like numbers.
+    if not upper:
+        return torch.log(torch.where(half > 0, (half + root) / (c * x), 1 / (root - half)))
+    minus_t = torch.where(half > 0, 1 / (half + root), (root - half) / (c * x))
+    return torch.logit((2 * terms.w[-1] * minus_t).clamp(max=0.99))
 
 
 def _bracket(terms: Terms, x: Tensor, upper: bool) -> tuple[Tensor, Tensor]:
@@ -61,15 +86,15 @@ def _most_t_x(terms: Terms) -> Tensor:
     return 1 + terms.k.sum() / 2 + terms.delta.sum() / 8
 
 
-def _parametrise(terms: Terms, s: Tensor, upper: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """t(s), the first two derivatives of log|t|, and 1 + 2 w t without cancellation."""
+def _parametrise(terms: Terms, s: Tensor, upper: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """t(s), the derivative of log|t|, and 1 + 2 w t without cancellation."""
     if not upper:
         t = torch.exp(s)
-        return t, torch.ones_like(t), torch.zeros_like(t), 1 + 2 * terms.w * t[:, None]
+        return t, torch.ones_like(t), 1 + 2 * terms.w * t[:, None]
     w_max = terms.w[-1]
     q, p = torch.sigmoid(s), torch.sigmoid(-s)
     one_plus_u = (w_max - terms.w) / w_max + terms.w / w_max * p[:, None]
-    return -q / (2 * w_max), p, -p * q, one_plus_u
+    return -q / (2 * w_max), p, one_plus_u
 
 
 def approximate_quantile(terms: Terms, log_p: Tensor, *, upper: bool) -> Tensor:
@@ -88,7 +113,7 @@ def approximate_quantile(terms: Terms, log_p: Tensor, *, upper: bool) -> Tensor:
     for _ in range(60):
         s = (low + high) / 2
         if upper:
-            t, _, _, one_plus_u = _parametrise(terms, s, upper)
+            t, _, one_plus_u = _parametrise(terms, s, upper)
             b = 2 * terms.w * t[:, None] / one_plus_u  # u / (1 + u)
             log1p_u, delta, log_t = torch.log(one_plus_u), terms.delta / one_plus_u, torch.log(-t)
         else:

@@ -71,6 +71,12 @@ class Terms:
         )
 
     @cached_property
+    def spread(self) -> Tensor:
+        """The variance over the mean, (); NaN where the mean underflows."""
+        mean = self.mean_hi[-1]
+        return (2 * self.w * (self.w * (self.k + 2 * self.delta) / mean)).sum()
+
+    @cached_property
     def weights(self) -> Tensor:
         """The weights in units of the loss, (N,)."""
         return torch.unique_consecutive(self.source[0])
@@ -130,21 +136,26 @@ def exponent_at(
     k, delta, w = terms.k, terms.delta, terms.w
     u = 2 * w * t[:, None]
     n_small = torch.searchsorted(w, _SMALL_U / (2 * t.abs()))
-    small = torch.arange(len(w), device=w.device) < n_small[:, None]
+    least, most = int(n_small.min()), int(n_small.max())  # between them, it depends on x
     x_hi, x_lo = dd_add(x_hi, x_lo, -terms.mean_hi[n_small], -terms.mean_lo[n_small])
-    value = torch.where(
-        small,
-        k / 2 * _u_minus_log1p(u) + delta / 2 * u * u / v,
-        -k / 2 * torch.log(v) - delta / 2 * u / v,
-    )
-    slope = torch.where(
-        small, w * u * (k / v + delta * (2 + u) / v**2), -w * (k / v + delta / v**2)
-    )
+    small = torch.arange(len(w), device=w.device) < n_small[:, None]
+
+    near, wide = slice(None, most), slice(least, None)
+    u_, v_, k_, delta_ = u[:, near], v[:, near], k[near] / 2, delta[near] / 2
+    value = k_ * _u_minus_log1p(u_) + delta_ * u_ * u_ / v_
+    slope = 2 * w[near] * u_ * (k_ + delta_ * (2 + u_) / v_) / v_
+    value_near, slope_near = (torch.where(small[:, near], a, 0.0).sum(-1) for a in (value, slope))
+
+    u_, v_, k_, delta_ = u[:, wide], v[:, wide], k[wide] / 2, delta[wide] / 2
+    value = -k_ * torch.log(v_) - delta_ * u_ / v_
+    slope = -2 * w[wide] * (k_ + delta_ / v_) / v_
+    value_wide, slope_wide = (torch.where(small[:, wide], 0.0, a).sum(-1) for a in (value, slope))
+
     linear = t * x_hi + t * x_lo
     return (
-        linear + value.sum(-1),
-        x_hi + (x_lo + slope.sum(-1)),
-        linear.abs() + value.abs().sum(-1),
+        linear + (value_near + value_wide),
+        x_hi + (x_lo + (slope_near + slope_wide)),
+        linear.abs() + value_near.abs() + value_wide.abs(),  # of either kind, all have one sign
     )
 
 
