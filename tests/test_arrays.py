@@ -188,15 +188,20 @@ def test_rows_in_another_order():
 @pytest.mark.parametrize("code", [np.eye(3), 2 * np.eye(3) - 1, 0.1 + 0.8 * np.eye(3)])
 def test_labels_that_contradict_one_hot_rows(code):
     labels = [0, 2, 1, 0]
-    Task(X, code[labels], X, code[labels], labels_train=labels)
+    task = Task(X, code[labels], X, code[labels], labels_train=labels)
+    assert task.labels_train.tolist() == labels
     with pytest.raises(ValueError, match=r"labels_test: found 2 .*contradict.*row 1, labelled 1"):
         Task(X, code[labels], X, code[labels], labels_test=[0, 1, 2, 0])
 
 
 def test_labels_beside_targets_that_are_no_one_hot_rows():
     """Soft targets, and two ones in a row, leave the labels free."""
-    Task(X, np.full((4, 2), 0.5), X, np.ones((4, 2)), labels_train=[0, 1, 0, 1])
-    Task(X, [[0.9, 0.1], [0.4, 0.6]] * 2, X, np.ones((4, 2)), labels_train=[1, 0, 0, 1])
+    for soft, labels in (
+        (np.full((4, 2), 0.5), [0, 1, 0, 1]),
+        ([[0.9, 0.1], [0.4, 0.6]] * 2, [1, 0, 0, 1]),
+    ):
+        task = Task(X, soft, X, np.ones((4, 2)), labels_train=labels)
+        assert task.labels_train.tolist() == labels
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """A reader's own modules: each is trained as a plain loop trains it, or refused by name.
 
-The loop shares no code with the package: it starts from the documented streams of
-SeedSequence(seed, spawn_key=(i, 0 or 1)) and uses torch.optim as anyone would.
+The loop shares no code with the package; see `tests/plain_loop.py`.
 """
 
 import copy
@@ -19,6 +18,7 @@ import ibhelpers as ib
 from ibhelpers import networks
 from ibhelpers.networks import _diagnosis as diagnosis
 from ibhelpers.networks import _verification as verification
+from tests.plain_loop import OPTIMIZERS, plain_loop
 
 torch.set_num_threads(1)
 pytestmark = [
@@ -32,37 +32,6 @@ D, K, N = 6, 2, 14  # inputs, outputs, training examples
 def task():
     rng = np.random.default_rng(3)
     return ib.Task(*(rng.normal(size=shape) for shape in ((N, D), (N, K), (5, D), (5, K))))
-
-
-OPTIMIZERS = {
-    "sgd": lambda p: torch.optim.SGD(p, 0.01),
-    "momentum": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9),
-    "nesterov": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9, nesterov=True),
-    "adam": lambda p: torch.optim.Adam(p, 0.01),
-    "adamw": lambda p: torch.optim.AdamW(p, 0.01, weight_decay=0.0),
-    "rmsprop": lambda p: torch.optim.RMSprop(p, 0.01),
-}
-
-
-def plain_loop(architecture, task, i, optimizer="adam", epochs=3, batch_size=5):
-    """Training losses after each epoch of one network that is trained alone."""
-    state = np.random.SeedSequence(0, spawn_key=(i, 0)).generate_state(1, np.uint64)
-    torch.manual_seed(int(state[0]))
-    network = architecture(task).to(torch.float64)
-    X, y = torch.tensor(task.X_train), torch.tensor(task.y_train)
-    rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(i, 1)))
-    step = OPTIMIZERS[optimizer]([p for p in network.parameters() if p.requires_grad])
-    curve = []
-    for _ in range(epochs):
-        order = rng.permutation(N) if batch_size < N else np.arange(N)
-        for start in range(0, N, batch_size):
-            chosen = order[start : start + batch_size]
-            step.zero_grad()
-            F.mse_loss(network(X[chosen]), y[chosen]).backward()
-            step.step()
-        with torch.no_grad():
-            curve.append(F.mse_loss(network(X), y).item())
-    return curve
 
 
 def train(architecture, task, n=3, **settings):
@@ -350,7 +319,7 @@ def test_modules_are_trained_as_by_a_plain_loop(task, name):
 
     for settings in ({"optimizer": "adam"}, {"optimizer": "sgd", "batch_size": N}):
         found = train(architecture, task, **settings).train_curve
-        expected = [plain_loop(architecture, task, i, **settings) for i in range(3)]
+        expected = [plain_loop(architecture, task, i, **settings)[1] for i in range(3)]
         np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
@@ -362,7 +331,7 @@ def test_every_optimizer_on_gradients_of_unusual_layout(task, optimizer):
             return TRAINED[name]()
 
         found = train(architecture, task, optimizer=optimizer).train_curve
-        expected = [plain_loop(architecture, task, i, optimizer) for i in range(3)]
+        expected = [plain_loop(architecture, task, i, optimizer=optimizer)[1] for i in range(3)]
         np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 

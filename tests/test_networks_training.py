@@ -1,7 +1,6 @@
 """Networks trained side by side are the networks that a plain loop trains one after another.
 
-The loop in this file shares no code with the engine: it starts from the documented streams of
-SeedSequence(seed, spawn_key=(i, 0 or 1)) and uses torch.optim, autograd and torch's own losses.
+The loop shares no code with the engine; see `tests/plain_loop.py`.
 """
 
 import math
@@ -18,6 +17,7 @@ from ibhelpers import networks
 from ibhelpers.networks import _training as training
 from ibhelpers.networks._randomness import order_of, weights_of
 from ibhelpers.networks._stack import Stack
+from tests.plain_loop import OPTIMIZERS, initial, plain_loop
 
 torch.set_num_threads(1)
 F64 = torch.float64
@@ -31,61 +31,6 @@ def digits():
 @pytest.fixture(scope="module")
 def small():
     return ib.tasks.load("synthetic", n_train=23, n_test=11, intrinsic=3, ambient=5, outputs=2)
-
-
-TORCH = {
-    "sgd": lambda p, lr, wd: torch.optim.SGD(p, lr, weight_decay=wd),
-    "momentum": lambda p, lr, wd: torch.optim.SGD(p, lr, weight_decay=wd, momentum=0.9),
-    "nesterov": lambda p, lr, wd: torch.optim.SGD(
-        p, lr, weight_decay=wd, momentum=0.9, nesterov=True
-    ),
-    "adam": lambda p, lr, wd: torch.optim.Adam(p, lr, weight_decay=wd),
-    "adamw": lambda p, lr, wd: torch.optim.AdamW(p, lr, weight_decay=wd),
-    "rmsprop": lambda p, lr, wd: torch.optim.RMSprop(p, lr, weight_decay=wd),
-}
-
-
-def initial(architecture, task, i, seed=0, dtype=F64):
-    state = np.random.SeedSequence(seed, spawn_key=(i, 0)).generate_state(1, np.uint64)
-    torch.manual_seed(int(state[0]))
-    return architecture(task).to(dtype)
-
-
-def plain_loop(
-    architecture,
-    task,
-    i,
-    *,
-    optimizer="adam",
-    lr=0.01,
-    epochs=3,
-    batch_size=5,
-    loss=nn.functional.mse_loss,
-    weight_decay=0.0,
-    factor=lambda progress: 1.0,
-    stop_at=-1.0,
-    seed=0,
-    dtype=F64,
-):
-    """Train one network in the plain way; return it and its training losses after each epoch."""
-    net = initial(architecture, task, i, seed, dtype)
-    X, y = torch.tensor(task.X_train, dtype=dtype), torch.tensor(task.y_train, dtype=dtype)
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(i, 1)))
-    opt = TORCH[optimizer]([p for p in net.parameters() if p.requires_grad], lr, weight_decay)
-    steps, step, curve = epochs * math.ceil(len(X) / batch_size), 0, []
-    for _ in range(epochs):
-        order = rng.permutation(len(X)) if batch_size < len(X) else np.arange(len(X))
-        for start in range(0, len(X), batch_size):
-            chosen = order[start : start + batch_size]
-            opt.param_groups[0]["lr"] = lr * factor(step / steps)
-            opt.zero_grad()
-            loss(net(X[chosen]), y[chosen]).backward()
-            opt.step()
-            step += 1
-        curve.append(loss(net(X), y).item())
-        if curve[-1] <= stop_at:
-            break
-    return net, curve
 
 
 def trained_stack(architecture, task, count, *, dtype=F64, **settings):
@@ -119,7 +64,7 @@ def assert_equal_weights(stack, nets, rtol=1e-6, atol=1e-9):
             torch.testing.assert_close(stacked[name][i], value, rtol=rtol, atol=atol)
 
 
-@pytest.mark.parametrize("optimizer", TORCH)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_each_optimizer_gives_the_weights_of_the_plain_loop(small, optimizer):
     mlp, settings = networks.mlp(width=6, depth=2, activation="tanh"), {"epochs": 4}
     settings |= {"optimizer": optimizer, "lr": 0.01, "batch_size": 5, "weight_decay": 0.1}
