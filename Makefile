@@ -48,7 +48,7 @@ test-code: .venv/installed  ## Check the code and the examples in its docstrings
 test-notebooks: .venv/installed  ## Run the notebooks again and compare with their committed outputs
 	$(PYTEST) --nbval notebooks
 
-test-long: .venv/installed  ## Check what takes minutes: every chapter in JupyterLab, and with the wheel
+test-long: .venv/installed  ## Check what takes minutes: chapters in JupyterLab, answered, with the wheel
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m long tests
 
 lint: .venv/installed  ## Check the style and the types
