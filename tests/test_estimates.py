@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+import scipy.linalg
+import torch
 from scipy import stats
 
 import ibhelpers as ib
@@ -139,6 +141,69 @@ def test_each_part_vanishes_without_its_cause():
     assert 0 < abs(parts.sample) < 0.1
 
 
+def test_other_hypotheses_are_a_part_of_the_error():
+    law = ib.laws.GeneralizedChi2([1e-4, 3e-4], [1000.0, 500.0], [200.0, 0.0])
+    drawn = ib.laws.GeneralizedChi2([1e-4, 3.2e-4], [1000.0, 500.0], [210.0, 0.0])
+    losses = drawn.sample(1000, seed=0)
+    alone = ib.paper.error_decomposition(drawn, losses, 0.01)
+    parts = ib.paper.error_decomposition(law, losses, 0.01, conditioned=drawn)
+    between = ib.inductive_bias(drawn, 0.01).bits - ib.inductive_bias(law, 0.01).bits
+    assert alone.conditioning == 0 and "conditioning" not in repr(alone)
+    assert parts.conditioning == pytest.approx(between, rel=1e-12) and abs(between) > 1
+    assert parts.exact + parts.total == pytest.approx(alone.exact + alone.total, rel=1e-12)
+    assert (parts.model, parts.sample) == (alone.model, alone.sample)
+    assert f"= conditioning {between:+.1f}, model" in repr(parts)
+
+
+# --- the released conditioning -------------------------------------------------------------------
+
+
+def few_digits(n):
+    return ib.tasks.load("digits", n_train=n, n_test=6), ib.kernels.RBF(2.0)
+
+
+def test_long_training_conditions_as_the_exact_solution_does():
+    task, kernel = few_digits(7)
+    exact = ib.GaussianSpace(kernel).loss_law(task)
+    short, long = (
+        ib.paper.released_law(task, kernel, epochs=epochs, seed=0) for epochs in (300, 4000)
+    )
+    bits = [ib.inductive_bias(law, 0.05).bits for law in (exact, short, long)]
+    assert abs(bits[2] - bits[0]) < 0.002 * bits[0] < 0.02 * bits[0] < abs(bits[1] - bits[0])
+    assert long.mean() == pytest.approx(exact.mean(), rel=1e-3)
+
+
+def test_the_law_is_that_of_the_losses_of_the_released_steps():
+    """Its steps in PyTorch: five examples are one batch, whose order does not matter."""
+    task, kernel = few_digits(5)
+    inputs = np.concatenate([task.X_train, task.X_test])
+    gram = torch.tensor(np.asarray(kernel(inputs, inputs)), dtype=torch.float32)
+    within, across, among = gram[:5, :5], gram[5:, :5], gram[5:, 5:]
+    y = torch.tensor(task.y_train, dtype=torch.float32)
+    solved = []
+    for targets, rate in ((y, 1e-2), (across.T, 1e-3)):
+        a = torch.zeros(targets.shape, requires_grad=True)
+        adam = torch.optim.Adam([a], lr=rate)
+        for _ in range(400):
+            adam.zero_grad()
+            torch.nn.functional.mse_loss(within @ a, targets).backward()
+            adam.step()
+        solved.append(a.detach())
+    alpha, a = solved
+    root = scipy.linalg.sqrtm((among - across @ a).numpy())
+    z = np.random.default_rng(0).standard_normal((20_000, 6, 10))
+    outputs = (across @ alpha).numpy() + np.einsum("ij,sjk->sik", np.real(root), z)
+    losses = ((outputs - task.y_test) ** 2).mean(axis=(1, 2))
+    law = ib.paper.released_law(task, kernel, epochs=400, seed=0)
+    exact = ib.GaussianSpace(kernel).loss_law(task)
+    error = np.sqrt(law.variance() / len(losses))
+    assert losses.mean() == pytest.approx(law.mean(), abs=4 * error)
+    assert abs(exact.mean() - law.mean()) > 8 * error  # training has not ended
+    assert losses.var() == pytest.approx(law.variance(), rel=4 * np.sqrt(2.5 / len(losses)))
+    below = law.icdf(0.1)
+    assert (losses <= below).mean() == pytest.approx(0.1, abs=4 * 0.3 / np.sqrt(len(losses)))
+
+
 # --- bad input -----------------------------------------------------------------------------------
 
 GOOD = np.linspace(1, 2, 50)
@@ -148,6 +213,8 @@ GOOD = np.linspace(1, 2, 50)
     ("call", "says"),
     [
         (lambda: ib.estimate_bias(GOOD, 1.5), "target_error: found 1.5"),
+        (lambda: ib.paper.released_law(*few_digits(5), epochs=0, seed=0), "epochs: found 0"),
+        (lambda: ib.paper.released_law(*few_digits(5), seed=-1), "seed: found -1"),
         (lambda: ib.estimate_bias(GOOD, [0.1, 1.6]), "target_error: found 1.6"),
         (lambda: ib.estimate_bias(GOOD, math.nan), "target_error: found nan"),
         (lambda: ib.estimate_bias(GOOD, -0.1), "target_error: found -0.1"),

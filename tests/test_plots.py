@@ -148,3 +148,31 @@ def test_the_colours_are_seaborns():
     import seaborn as sns
 
     np.testing.assert_allclose(plots.COLOURS, sns.color_palette("colorblind"), atol=1e-12)
+
+
+def test_a_waterfall_hangs_every_step_from_the_last():
+    ax = plt.figure().subplots()
+    plots.draw_waterfall(
+        ax, ("exact", 100.0), {"model": -30.0, "luck": 5.0, "search": -85.0, "rest": -0.1}, "says"
+    )
+    bars = [(bar.get_y(), bar.get_y() + bar.get_height()) for bar in ax.patches]
+    right = [(0, 100), (70, 100), (70, 75), (-10, 75), (-10.1, -10), (-10.1, 0)]
+    np.testing.assert_allclose(bars, right)
+    assert [text.get_text() for text in ax.texts] == [
+        "100",
+        "\N{MINUS SIGN}30",
+        "+5",
+        "\N{MINUS SIGN}85",
+        "0",
+        "\N{MINUS SIGN}10",
+    ]
+    named = [label.get_text() for label in ax.get_xticklabels()]
+    assert named == ["exact", "model", "luck", "search", "rest", "says"]
+    falls, rises = ax.patches[1].get_facecolor(), ax.patches[2].get_facecolor()
+    assert falls != rises and falls == ax.patches[3].get_facecolor()
+
+
+@pytest.mark.parametrize("steps", [{}, {"model": math.inf}, {"model": math.nan}])
+def test_a_waterfall_refuses_what_it_cannot_draw(steps):
+    with pytest.raises(ValueError, match=r"steps: found .* one or more"):
+        plots.draw_waterfall(plt.figure().subplots(), ("exact", 1.0), steps, "said")

@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from .. import kernels, tasks
+from .. import tasks
 from ..bias.inductive_bias import inductive_bias
 from ..bias.paper import released_bits
 from ..laws import ScaledNoncentralChi2
@@ -19,7 +19,7 @@ from .blocks import Check, callable_gives, number
 def _law() -> GeneralizedChi2:
     """The law of the test loss on the chapter's task."""
     task = tasks.load("mnist", n_train=1000, n_test=500, balanced=False)
-    return GaussianSpace(kernels.RBF(5.0)).loss_law(task)
+    return GaussianSpace.fit(task).loss_law(task)
 
 
 def _law_of_share(mean: float, variance: float, share: float) -> np.ndarray:
@@ -45,7 +45,7 @@ CHECKS: dict[str, Check] = {
         decimals=0,
         slips={"The variance of χ²_df is 2 df, not df.": 250.0},
     ),
-    # Two standard errors √(6/S) span the gap √r/2 between the two ends.
+    # Two standard errors √(6/S) span the gap ρ/2 between the two ends.
     "05.2": number(
         lambda: 96 / 0.0005,
         digits=3,

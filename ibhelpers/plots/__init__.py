@@ -12,12 +12,14 @@ from .splitting import show_splitting
 from .style import COLOURS, MARKERS, show
 from .table import show_table
 from .task import show_task
+from .waterfall import draw_waterfall
 
 __all__ = [
     "COLOURS",
     "MARKERS",
     "draw_data",
     "draw_hypotheses",
+    "draw_waterfall",
     "show",
     "show_bias",
     "show_quantiles",
