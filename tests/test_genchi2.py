@@ -664,5 +664,13 @@ def test_next_to_no_degrees_of_freedom_are_answered_or_refused():
                 assert relative_error(found, mpmath.mpf(true.mid().str(30, radius=False))) < 2e-12
     assert answered > 100
     law = ib.laws.GeneralizedChi2([0.77, 0.96, 0.51], [2e-3, 2e-8, 2e-9], 0.0)
-    with pytest.raises(ib.laws.TailIntegralError, match="x: at "):
+    with pytest.raises(ib.laws.TailIntegralError, match=r"x: at .*add up to 0.002 only"):
         law.logcdf([1e-3, 0.056])
+
+
+def test_no_probability_exceeds_one_and_none_is_nan():
+    """Rounding made log P positive where P(L > x) is 1e-98, and its logarithm NaN."""
+    law = ib.laws.GeneralizedChi2([1.0, 0.5], 5e-101, 0.0)
+    assert law.logcdf(law.mean() / 2) <= 0
+    with pytest.raises(ib.laws.TailIntegralError, match="P\\(L > x\\) has no twelve digits"):
+        law.logccdf(law.mean() / 2)

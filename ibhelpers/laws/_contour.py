@@ -40,6 +40,7 @@ _MOST_NODES = 6144
 _MOST_ROWS = 4096  # x in one block, so that its temporary arrays stay in the cache
 _DISCRETISATION = 1e-14  # relative error of the sum, bounded
 _ROUNDING = 9e-14  # least relative error of the rounded sum that is reckoned with
+_FEW = 0.1  # degrees of freedom in all, with which digits cancel
 FAR = 1e60  # beyond, in units of weights and degrees of freedom, log P(Q > x) is -x/(2 max w)
 _TOLERANCE = 1e-12  # of log P: relative, or of 0.2 where |log P| is less
 _EPS = torch.finfo(torch.float64).eps
@@ -108,10 +109,20 @@ def _checked_block(terms: Terms, x_hi: Tensor, x_lo: Tensor, upper: bool, densit
         raise TailIntegralError(
             f"x: at {x!r} above the offset, the integral for the law of {terms} is uncertain "
             f"by {e:.1e} in log P, more than the {most:.0e} that is "
-            "promised, so no digit is returned. Check the scales of the parameters; if they "
-            "are meant, please report the case."
+            f"promised, so no digit is returned. {_advice(terms)}"
         )
-    return out
+    return out if density else out.clamp(max=0.0)
+
+
+def _advice(terms: Terms) -> str:
+    df = float(terms.k.sum())
+    if df < _FEW:
+        return (
+            f"All degrees of freedom add up to {df:.2g} only: next to all probability lies at the "
+            "offset, or at a few noncentral terms alone, and the rest is a difference that has no "
+            "digits. Leave out terms of next to no degrees of freedom, or give at least 0.1 in all."
+        )
+    return "Check the scales of the parameters; if they are meant, please report the case."
 
 
 def promise(log_p: Tensor, *, density: bool = False) -> Tensor:
