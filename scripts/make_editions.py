@@ -105,8 +105,10 @@ def times(record: dict, expected: dict[str, int]) -> str:
     """What the run of a chapter took, if one is recorded, and what its exercises may take."""
     ran = ""
     if record:
-        cost = f"{record['seconds']:.0f} s and {record['peak_memory_mib']:,} MiB"
-        ran = f"Running all cells took {cost} on {record['machine']['cores']} cores. "
+        busy = record.get("processor_seconds")
+        cost = f"{record['seconds']:.0f} s" + (f" ({busy:.0f} s of processor time)" if busy else "")
+        memory, cores = record["peak_memory_mib"], record["machine"]["cores"]
+        ran = f"Running all cells took {cost} and {memory:,} MiB on {cores} cores. "
     return (
         f"> *For the instructor:* {ran}The {len(expected)} exercises may take a student "
         f"{sum(expected.values())} minutes together. This is an estimate from their solutions: "

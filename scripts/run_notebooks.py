@@ -31,8 +31,9 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 # What the kernel says of itself, once it has run the last cell.
 PROBE = """
-import json, os, platform, resource, sys
+import json, os, platform, resource, sys, time
 from importlib.metadata import version
+busy = time.process_time()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 import ibhelpers, torch
 
@@ -45,6 +46,7 @@ def cpu():
 
 packages = ("torch", "numpy", "scipy")
 print(json.dumps({
+    "processor_seconds": round(busy, 1),
     "peak_memory_mib": round(peak / (2**20 if sys.platform == "darwin" else 2**10)),
     "versions": {"python": platform.python_version()} | {p: version(p) for p in packages}
     | {"ibhelpers": ibhelpers.__version__},
