@@ -257,12 +257,12 @@ class ErrorDecomposition:
 
     def __repr__(self) -> str:
         """Say the parts in one line."""
-        conditioning = f"conditioning {self.conditioning:+.1f}, " if self.conditioning else ""
+        conditioning = f"conditioning {self.conditioning:+z.1f}, " if self.conditioning else ""
         return (
             f"exact {self.exact:.1f} bits at target error {self.target_error:g}; error "
-            f"{self.total:+.1f} = {conditioning}model {self.model:+.1f}, "
-            f"sample {self.sample:+.1f}, search {self.search:+.1f}, "
-            f"approximation {self.approximation:+.1f}"
+            f"{self.total:+z.1f} = {conditioning}model {self.model:+z.1f}, "
+            f"sample {self.sample:+z.1f}, search {self.search:+z.1f}, "
+            f"approximation {self.approximation:+z.1f}"
         )
 
 
