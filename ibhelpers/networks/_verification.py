@@ -3,7 +3,7 @@
 A stack runs the code of its first network with the parameters and buffers of all. That is what
 each network computes by itself if nothing else has a say: no number that a constructor has drawn
 and kept beside the parameters, no copy of a parameter, no hook on a gradient, no kernel that
-mistakes the order of numbers in memory. Rather than to list what might, a few examples go both
+mistakes the order of numbers in memory. Instead of a list of what might, a few examples go both
 ways, in float64, and the results are compared.
 """
 
