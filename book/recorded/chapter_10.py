@@ -113,7 +113,7 @@ def outputs_of(model, task, n_networks=4):
     return model.predict(task.X_test)[None]
 
 
-def losses(outputs, y):
+def loss_of(outputs, y):
     return ((outputs - y) ** 2).mean((1, 2))
 
 
@@ -126,7 +126,7 @@ def tuned(models, task, folds=2):
         fold = ib.Task(X[rest], y[rest], X[held], y[held])
         for i, model in enumerate(models):
             found = outputs_of(model, fold, n_networks=1)
-            total[i] += losses(found, fold.y_test).mean()
+            total[i] += loss_of(found, fold.y_test).mean()
     return models[total.argmin()]
 
 
@@ -172,9 +172,9 @@ def what_each_provides(task, found=None, fits=None):
     facts = {"networks": len(fits)}
     for name, both in (found or all_outputs(task)).items():
         outputs, fitted = both[:, :m], both[:, m:]
-        reached = np.median(losses(outputs, task.y_test))
+        reached = np.median(loss_of(outputs, task.y_test))
         wrong = outputs.argmax(2) != task.labels_test
-        train = np.median(losses(fitted, task.y_train))
+        train = np.median(loss_of(fitted, task.y_train))
         bits = ib.inductive_bias(law, reached).bits
         as_good = (fits.test_loss <= reached).sum()
         facts[f"train: {name}"] = train
