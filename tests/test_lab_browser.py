@@ -80,7 +80,7 @@ RUN_ALL = """() => {
 
 
 def every_form() -> nbformat.NotebookNode:
-    """A notebook with an exercise, a figure, a table, a check and a wait of three seconds."""
+    """A notebook with an exercise, a guess, a figure, a table, a check, a wait of three seconds."""
     exercise = f"### Exercise 00.1: try\n\nHow many?\n\n**Asked for:** a number.\n\n{HINT}"
     cells = [
         new_markdown_cell("# Every form\n\nSee [Wolpert (1996)](https://example.org) and $x^2$."),
@@ -90,6 +90,8 @@ def every_form() -> nbformat.NotebookNode:
         new_code_cell(PICTURE, outputs=[new_output("display_data", {"image/png": ""})]),
         new_markdown_cell("**Figure.** A line.", metadata={"tags": ["caption"]}),
         new_code_cell(TABLE, outputs=[new_output("display_data", {"text/html": "<table>"})]),
+        new_code_cell("assert 1 < 2", metadata={"jupyter": {"source_hidden": True}}),
+        new_markdown_cell("**What do you expect?** More, or less?"),
         new_markdown_cell(exercise),
         new_code_cell(ANSWER, metadata={"tags": ["answer"]}),
         new_markdown_cell("#### Solution of 00.1", metadata={"jp-MarkdownHeadingCollapsed": True}),
