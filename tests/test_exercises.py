@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import mpmath
 import nbformat
 import numpy as np
 import pytest
@@ -75,6 +76,18 @@ def at_amplitude_1(task, target_error):
     """An answer to exercise 00.4 that does not let the data choose."""
     law = ib.GaussianSpace(ib.kernels.RBF(5.0)).loss_law(task)
     return ib.inductive_bias(law, target_error).bits
+
+
+def tilted_mean(*, reached_only=False, untilted=False, z=True):
+    """An answer to exercise 12.2, with a term left out; in 50 digits, where nothing overflows."""
+
+    def answer(losses, tau, log_z, target):
+        with mpmath.workdps(50):
+            weights = [1 if untilted else mpmath.exp(tau * x) for x in losses if x <= target]
+            mean = sum(weights) / (len(weights) if reached_only else len(losses))
+            return float(mpmath.log(mean) + (log_z if z else 0))
+
+    return answer
 
 
 POINTS = ib.tasks.load("synthetic", n_train=20, n_test=10, intrinsic=10, ambient=10, seed=1)
@@ -161,6 +174,19 @@ SLIPS = [
     ("11.5", ib.GaussianSpace(ib.kernels.NTK(depth=1)).posterior(POINTS).covariance, "tangent"),
     ("11.6", 8.0, "how few"),
     ("11.6", 9.06, "upper end"),
+    ("12.1", 14.7858 * np.log(2), "nats"),
+    ("12.1", -np.log2(stats.binom(500, 0.1).pmf(25)), "exactly 25"),
+    ("12.1", 76.0015, "no error"),
+    ("12.2", tilted_mean(reached_only=True), "counting as 0"),
+    ("12.2", tilted_mean(untilted=True), "takes the weights off"),
+    ("12.2", tilted_mean(z=False), "Where is Z"),
+    ("12.3", 21.67, "mean of the bits"),
+    ("12.3", 20.94, "died out"),
+    ("12.4", 0.38, "nine rivals"),
+    ("12.4", 0.23, "nats"),
+    ("12.4", 4.83, "multiplies"),
+    ("12.5", 5, "divide"),
+    ("12.5", 0.2, "more than 9 bits"),
 ]
 
 
@@ -168,6 +194,10 @@ SLIPS = [
 def test_a_slip_is_named(exercise, answer, words):
     (found,) = complaints(exercise, answer)
     assert words in found
+
+
+def test_fifty_digits_take_the_weights_off_as_well():
+    assert complaints("12.2", tilted_mean()) == []
 
 
 def test_another_way_to_draw_is_right_too():

@@ -119,6 +119,24 @@ def test_show_splitting(run):
     assert figure.axes[0].lines[1].get_ydata()[0] == 0.05
 
 
+def test_show_bridge():
+    task = ib.tasks.load("digits", n_train=30, n_test=5, seed=0)
+    space = ib.GaussianSpace(ib.kernels.RBF(lengthscale=2.0))
+    bias = ib.rare_event_bias(
+        space, task, loss="zero_one", target_error=0.0, particles=30, progress=False, seed=0
+    )
+    figure = plots.show_bridge(bias)
+    check_legibility(figure)
+    trace = bias.trace
+    top, sweeps, families = figure.axes
+    np.testing.assert_array_equal(top.lines[0].get_xydata(), np.c_[trace.bits, trace.threshold])
+    assert top.lines[0].get_ydata()[-1] == 0
+    band = top.collections[0].get_paths()[0].vertices
+    assert band[:, 0].max() == trace.high.max()
+    assert [bar.get_height() for bar in sweeps.patches] == list(trace.sweeps)
+    assert list(families.lines[0].get_ydata()) == list(trace.families)
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
@@ -128,6 +146,7 @@ def test_show_splitting(run):
         (lambda: plots.show_bias({}), "biases: found 0 entries; give 1 to 10."),
         (lambda: plots.show_quantiles([math.inf] * 20, LAW), "losses: found inf"),
         (lambda: plots.show_splitting(ib.inductive_bias(LAW, 0.1)), "bias: found"),
+        (lambda: plots.show_bridge(ib.inductive_bias(LAW, 0.1)), "bias: found"),
     ],
 )
 def test_bad_arguments_are_refused(call, says):

@@ -6,6 +6,7 @@ draws into the axes of a figure that the chapter itself makes and describes. `sh
 table with a caption, and its plain text beside it.
 """
 
+from .bridge import show_bridge
 from .laws import show_bias, show_quantiles, show_tails
 from .line import draw_data, draw_hypotheses
 from .splitting import show_splitting
@@ -22,6 +23,7 @@ __all__ = [
     "draw_waterfall",
     "show",
     "show_bias",
+    "show_bridge",
     "show_quantiles",
     "show_splitting",
     "show_table",

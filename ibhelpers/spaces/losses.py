@@ -262,7 +262,7 @@ class CrossEntropy(_OfLabels):
     r"""The mean of :math:`-\log_2 \mathrm{softmax}(f / T)_{label}`, in bits a test point.
 
     Outputs that were trained to be 0 or 1 are no logits: at T = 1 even a perfect one-hot row of ten
-    classes costs 1.9 bits. `fit` chooses the temperature T on the training data.
+    classes costs 2.1 bits. `fit` chooses the temperature T on the training data.
 
     Parameters
     ----------
