@@ -12,7 +12,6 @@ from torch import Tensor
 
 from .._arguments import ArrayLike, Values, as_array, as_float64
 from ..laws import Law, TailIntegralError
-from .trace import BridgeTrace, Trace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +59,7 @@ class InductiveBias:
     interval: Values = None
     digits: Values | None = None
     at_least: Values = False
-    trace: Trace | BridgeTrace | None = None
+    trace: Any = None
     doubt: str | np.ndarray = ""
 
     @property

@@ -8,7 +8,6 @@ better one wherever its moves mix; where both reach, they must agree.
 from __future__ import annotations
 
 import math
-from numbers import Real
 
 import numpy as np
 import torch
@@ -39,7 +38,7 @@ def rare_event_bias(
     particles: int | None = None,
     moves: int | None = None,
     batch: int | None = None,
-    max_bits: Real | None = None,
+    max_bits: float | None = None,
     dtype: torch.dtype = torch.float64,
     progress: bool = True,
 ) -> InductiveBias:
@@ -194,7 +193,7 @@ def error_within_bits(
     task: Task,
     *,
     loss: Loss,
-    bits: Real,
+    bits: float,
     seed: int,
     runs: int = 8,
     particles: int | None = None,

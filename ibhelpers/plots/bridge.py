@@ -44,9 +44,7 @@ def show_bridge(bias: InductiveBias) -> Figure:
             f"bias: found {bias!r}, which walked over no bridge; give what "
             "rare_event_bias(..., method='bridge') returns."
         )
-    figure, axes = plt.subplots(
-        3, 1, figsize=(6, 6), layout="constrained", height_ratios=(2, 1, 1)
-    )
+    figure, axes = plt.subplots(3, 1, figsize=(6, 6), layout="constrained", height_ratios=(2, 1, 1))
     axes[0].fill_betweenx(trace.threshold, trace.low, trace.high, color=COLOURS[0], alpha=0.3)
     axes[0].plot(trace.bits, trace.threshold, "o-", markersize=3, color=COLOURS[0])
     axes[0].set(
