@@ -1,6 +1,7 @@
 """How many digits of an exact answer are right, against mpmath in 150 digits."""
 
 import math
+import warnings
 
 import mpmath
 import numpy as np
@@ -216,3 +217,57 @@ def test_the_offset_is_no_floor_but_equal_inputs_are():
         ib.inductive_bias(ib.GaussianSpace(RBF(2.0), noise=0.1).loss_law(task), 0.0).bits
         == math.inf
     )
+
+
+@pytest.mark.parametrize("size", [1.0, 1e6, 1e13])
+def test_mean_losses_keep_their_digits_or_say_so(size):
+    """Targets near the mean of the hypotheses, which is far larger than their spread."""
+    rng = np.random.default_rng(0)
+    X, Z = rng.uniform(0, 5, (8, 1)), rng.uniform(0, 5, (4, 1))
+    y = size * np.sin(X[:, 0])
+    space = ib.GaussianSpace(as_function(1.0, 1.0))
+    near = space.posterior(ib.Task(X, y, Z, np.zeros(4))).mean.numpy()
+    task = ib.Task(X, y, Z, near)
+    with mpmath.workdps(150):
+        w, k, delta = (np.array(a) for a in rbf_law(task, 1.0, 1.0, 0.0)[:3])
+        true = float((w * (k + delta)).sum())
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = [space.loss_law(task).mean(), space.assess(task).law.mean()]
+    lost = max(abs(f / true - 1) for f in found)
+    assert lost < 1e-4 or len(told) >= 2
+    if size == 1.0:
+        assert not told
+    if size > 1e8:
+        assert lost > 1e-4
+        assert "lie so near the mean" in str(told[-1].message)
+
+
+def test_covariances_that_change_no_digit_are_told():
+    """The training data say nothing where covariances are 1e-17 of the variance, too."""
+    X = np.arange(3.0)[:, None]
+    task = ib.Task(X, np.ones(3), X + 100.0, np.ones(3))
+    with pytest.warns(UserWarning, match="say nothing about the test points"):
+        ib.GaussianSpace(RBF(11.0), noise=1e-3).posterior(task)
+
+
+def test_evidence_keeps_its_digits_or_says_so():
+    """Targets where the kernel has next to no variance: the log determinant of 50 digits."""
+    rng = np.random.default_rng(3)
+    X, Z = rng.uniform(0, 3, (9, 1)), rng.uniform(6, 9, (2, 1))
+    task = ib.Task(X, rng.normal(size=9), Z, np.zeros(2))
+    for scale, few in ((0.7, False), (1.8, True)):
+        with mpmath.workdps(60):
+            K = mpmath.matrix(9)
+            for i, j in np.ndindex(9, 9):
+                gap = mpmath.mpf(X[i, 0]) - mpmath.mpf(X[j, 0])
+                K[i, j] = mpmath.exp(-(gap**2) / (2 * mpmath.mpf(scale) ** 2))
+            y = mpmath.matrix(task.y_train.tolist())
+            quadratic = (y.T * mpmath.lu_solve(K, y))[0]
+            true = -(quadratic + mpmath.log(mpmath.det(K)) + 9 * mpmath.log(2 * mpmath.pi)) / 2
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            found = ib.GaussianSpace(RBF(scale)).assess(task).log_marginal_likelihood
+        assert any("log evidence" in str(w.message) for w in told) == few
+        assert few or abs(found / float(true) - 1) < 1e-4
+        assert not few or abs(found / float(true) - 1) > 1e-6

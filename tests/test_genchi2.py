@@ -668,6 +668,17 @@ def test_next_to_no_degrees_of_freedom_are_answered_or_refused():
         law.logcdf([1e-3, 0.056])
 
 
+def test_huge_noncentralities_are_answered():
+    """Beyond 1e33 the saddle is narrower than float64; then its integral is far below a digit."""
+    for delta in 10.0 ** np.arange(30, 44, 2):
+        law = ib.laws.GeneralizedChi2([1.0], 1.0, delta)
+        for x in delta * np.array([1e-4, 0.01, 0.3, 0.9, 1.1, 3.0, 1e3]):
+            with mpmath.workdps(60):
+                true = mpmath.log(mpmath.ncdf(-abs(mpmath.sqrt(x) - mpmath.sqrt(delta))))
+            tail = law.logcdf if x < delta else law.logccdf
+            assert relative_error(tail(x), true) < 1e-12
+
+
 def test_no_probability_exceeds_one_and_none_is_nan():
     """Rounding made log P positive where P(L > x) is 1e-98, and its logarithm NaN."""
     law = ib.laws.GeneralizedChi2([1.0, 0.5], 5e-101, 0.0)

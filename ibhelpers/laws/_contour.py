@@ -43,6 +43,7 @@ _ROUNDING = 9e-14  # least relative error of the rounded sum that is reckoned wi
 _FEW = 0.1  # degrees of freedom in all, with which digits cancel
 FAR = 1e60  # beyond, in units of weights and degrees of freedom, log P(Q > x) is -x/(2 max w)
 _TOLERANCE = 1e-12  # of log P: relative, or of 0.2 where |log P| is less
+_IMMATERIAL = 1e15  # nats of the exponent, beside which a promise is hundreds of the integral's
 _EPS = torch.finfo(torch.float64).eps
 
 
@@ -138,10 +139,10 @@ def _integrate_block(
     value, slope, moduli = exponent_at(terms, saddle.t, saddle.one_plus_u, x_hi, x_lo)
     curve = Curve.through(terms, saddle, slope, density=density)
     rest, rounding = curve.integral(_DISCRETISATION, _MOST_NODES)
-    if density:
-        rest = rest * saddle.width
-    elif upper:
-        rest = -rest
-    error = _DISCRETISATION + torch.maximum(4 * rounding, rounding.new_tensor(_ROUNDING))
+    unit = saddle.width if density else torch.ones_like(rest)
+    rest = (-rest if upper and not density else rest) * unit
+    rest = torch.where((value.abs() > _IMMATERIAL) & ~(rest > 0), curve.size * unit, rest)
+    rounding = (4 * rounding).nan_to_num(nan=0.0).clamp(min=_ROUNDING)
+    error = _DISCRETISATION + rounding
     error = torch.where(rest > 0, error + 4 * _EPS * moduli, torch.inf)
     return value + torch.log(rest), error

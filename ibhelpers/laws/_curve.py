@@ -62,6 +62,11 @@ class Curve:
         linear, pole, bend, beta = (a[i] for a in (self.linear, self.pole, self.bend, self.beta))
         return Curve(linear, pole, bend, beta, self.half_k, self.half_delta[i])
 
+    @property
+    def size(self) -> Tensor:
+        """Of the order of the integral: that of a Gaussian of unit width, over the pole; (X,)."""
+        return torch.where(self.pole.isinf(), 1.0, 1 / self.pole.abs()) / math.sqrt(2 * math.pi)
+
     def end(self) -> Tensor:
         """Parameter v (X,) beyond which the integrand is negligible."""
         v = torch.asinh(9.2 / self.bend)  # where a Gaussian of unit width would be
@@ -80,9 +85,7 @@ class Curve:
         """
         end = self.end()
         series, bound = self._bound(end)
-        # Of the order of the result: a Gaussian of unit width, over the pole.
-        size = torch.where(self.pole.isinf(), 1.0, 1 / self.pole.abs()) / math.sqrt(2 * math.pi)
-        step = bound.step(math.log(accuracy / 4) + torch.log(size))
+        step = bound.step(math.log(accuracy / 4) + torch.log(self.size))
         nodes = _rounded_up((end / step).nan_to_num(nan=math.inf))
         out, rounding = torch.full_like(end, torch.nan), torch.zeros_like(end)
         todo = torch.nonzero(nodes <= most_nodes)[:, 0]

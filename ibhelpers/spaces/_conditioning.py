@@ -126,8 +126,15 @@ class Conditioning:
 
         What is left of the targets is jitter (K + σ²I)⁻¹ Y, with the jitter in σ².
         """
-        alpha = _solve_transposed(self.factor, self.whitened.T.clone())
-        return self.jitter * float(alpha.abs().max())
+        return self.jitter * float(self._alpha().abs().max())
+
+    def evidence_error(self) -> float:
+        """Rounding error to expect in the log evidence: that of tr(Yᵀ K⁻¹ Y)/2, αᵀ δK α/2."""
+        return EPS * self._largest(self.n_train) * float(self._alpha().square().sum()) / 2
+
+    def _alpha(self) -> Float64[Tensor, "n k"]:
+        """K⁻¹ Y."""
+        return _solve_transposed(self.factor, self.whitened.T.clone())
 
     def rounding(self, size: int) -> tuple[float, float]:
         """Rounding errors to expect: of an entry of the mean, and of the variance of a direction.

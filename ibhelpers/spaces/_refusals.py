@@ -42,7 +42,7 @@ def _refuse_contradictions(task: Task) -> None:
     rows: dict[bytes, int] = {}
     for row in np.flatnonzero(counts[which] > 1):  # equal inputs have equal sums
         # Zero is added because it makes -0.0 of one kind with 0.0.
-        first = rows.setdefault((task.X_train[row] + 0.0).tobytes(), row)
+        first = rows.setdefault((task.X_train[row] + 0.0).tobytes(), int(row))
         if first != row and (task.y_train[first] != task.y_train[row]).any():
             raise ValueError(
                 f"task: training rows {first} and {row} have the same input and different targets, "
@@ -138,11 +138,21 @@ def warn_of_jitter(kernel: Kernel, conditioning: Conditioning, n: int) -> None:
 
 
 def warn_of_silence(kernel: Kernel, task: Task) -> None:
-    """Say that the training set moves no test point, since all covariances underflow."""
+    """Say that the training set moves no test point by a digit."""
     size = max(np.abs(task.X_train).max(), np.abs(task.X_test).max())
     warn(
         f"the training data say nothing about the test points: under {kernel!r} every covariance "
-        "between the two is 0, and hypotheses are as likely as before any training. The inputs are "
-        f"of size up to {size:.1g}: divide them by their typical size, or give a lengthscale as "
-        "large as their distances."
+        "between the two is 0 to working precision, and hypotheses are as likely as before any "
+        f"training. The inputs are of size up to {size:.1g}: divide them by their typical size, or "
+        "give a lengthscale as large as their distances."
     )
+
+
+def warn_of_evidence(kernel: Kernel, log_evidence: float, error: float) -> None:
+    """Say so if rounding leaves fewer than four digits of the log evidence."""
+    if error > 1e-4 * max(abs(log_evidence), 1.0):
+        warn(
+            f"the log evidence of the training targets under {kernel!r}, {log_evidence:.4g} nats, "
+            f"may be off by {error:.0e} nats from rounding: the targets lie where the kernel has "
+            "next to no variance. Give noise > 0, or a rougher kernel."
+        )

@@ -34,6 +34,7 @@ from ._refusals import (
     refuse_what_cannot_fit,
     refuse_what_has_no_answer,
     refuse_what_is_told_apart_by_rounding,
+    warn_of_evidence,
     warn_of_jitter,
     warn_of_silence,
 )
@@ -41,7 +42,7 @@ from .assessment import Assessment
 from .choice import Choice
 from .hypothesis_space import Hypotheses
 from .losses import Loss, loss_function
-from .posterior import EPS, Posterior, Spectrum, warn_of_rounding
+from .posterior import EPS, Posterior, Spectrum, warn_of_rounding, warn_of_small_residuals
 
 
 class GaussianSpace:
@@ -422,7 +423,10 @@ class GaussianSpace:
         sharper = None
         if spectrum.jitter == 0 and is_within_reach(self.kernel, task, self.noise):
             sharper = functools.partial(precise_law, self.kernel, task, self.noise, floor)
-        return spectrum.loss_law(self._tensor(task.y_test), floor=floor, sharper=sharper)
+        law = spectrum.loss_law(self._tensor(task.y_test), floor=floor, sharper=sharper)
+        if sharper is None and spectrum.jitter == 0:  # which has been told already
+            warn_of_small_residuals(spectrum, law.mean())
+        return law
 
     def assess(self, task: Task, *, leave_one_out: bool = True) -> Assessment:
         """What speaks for and against the space on a task, from one factorisation.
@@ -452,10 +456,13 @@ class GaussianSpace:
         spectrum = Spectrum.of(
             posterior, progress=self.progress
         )  # in the memory of the posterior's covariance
+        log_evidence = evidence.log_marginal_likelihood(conditioning.factor, y_train)
+        if not conditioning.jitter:  # which has been told already
+            warn_of_evidence(self.kernel, log_evidence, conditioning.evidence_error())
         return Assessment(
             self._law_of(spectrum, task),
             posterior.mean,
-            evidence.log_marginal_likelihood(conditioning.factor, y_train),
+            log_evidence,
             float(conditioning.whitened.square().sum()),
             evidence.leave_one_out(conditioning.factor, y_train) if leave_one_out else None,
             posterior.jitter,
@@ -625,7 +632,9 @@ class GaussianSpace:
             )
             if tell and not conditioning.jitter:  # which has been told already
                 warn_of_rounding(posterior, f"{self.kernel!r}")
-            if not bool(conditioning.half.any()):
+            half, total = conditioning.half, prior_variance + self.noise
+            largest = float(torch.linalg.vector_norm(half, ord=torch.inf)) * half.shape[1] ** 0.5
+            if largest * total**0.5 <= EPS * prior_variance:  # no mean or variance changes a digit
                 warn_of_silence(self.kernel, task)
             yield posterior
 

@@ -218,3 +218,23 @@ def warn_of_rounding(posterior: Posterior, kernel: str) -> None:
             "and no more digits in a law of the loss. Give noise > 0, or a kernel that tells the "
             "inputs apart."
         )
+
+
+def warn_of_small_residuals(spectrum: Spectrum, mean_loss: float) -> None:
+    """Say so if rounding leaves fewer than four digits of the mean loss, and was not told before.
+
+    The targets may lie much nearer to the mean of the hypotheses than this is large.
+    """
+    root, variance = mean_loss**0.5, float(spectrum.variance.clamp(min=0).mean())
+    scale = (float(spectrum.mean.square().mean()) + variance) ** 0.5
+    error = spectrum.mean_error
+    told = error > _DOUBT * scale or spectrum.resolution > _DOUBT * float(spectrum.variance[-1])
+    share = (2 * root * error + error**2 + spectrum.covariance_error) / max(mean_loss, TINY)
+    if share > _DOUBT and not told:
+        warn(
+            f"the test targets lie so near the mean of the hypotheses, {scale:.1g} in size, that "
+            f"rounding errors of {error:.0e} in it may be {min(share, 1.0):.0e} of the mean loss, "
+            f"{mean_loss:.1e}, and of losses drawn: inductive_bias counts them in its digits, "
+            "the law's mean and sample do not. Give noise > 0, or outputs with less of a scale "
+            "beyond that of the kernel."
+        )
