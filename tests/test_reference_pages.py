@@ -3,7 +3,6 @@
 import importlib.util
 import inspect
 import json
-import math
 import os
 import re
 import sys
@@ -174,8 +173,9 @@ def test_the_record_of_runs_is_of_this_very_notebook(path):
         f"code or outputs changed since; run: python scripts/run_notebooks.py {path.name[:2]}"
     )
     # On a machine with other work only the processor's seconds say how long a reader waits.
-    seconds = min(record["seconds"], record.get("processor_seconds", math.inf))
-    assert seconds < 400 and record["peak_memory_mib"] < 3 * 1024
+    # Runs from before they were recorded are held to a wider limit by the clock.
+    seconds = record.get("processor_seconds", record["seconds"] * 180 / 400)
+    assert seconds < 180 and record["peak_memory_mib"] < 3 * 1024
     assert record["scale"] == "laptop"
 
 
