@@ -8,6 +8,7 @@ from .bias import compare, paper
 from .bias.estimates import estimate_bias
 from .bias.inductive_bias import InductiveBias, inductive_bias
 from .bias.rare_event import error_within_bits, rare_event_bias
+from .bias.worth import worth
 from .exercises import check
 from .networks import NetworkSpace
 from .spaces import GaussianSpace, HypothesisSpace, InfiniteNetworkSpace, losses
@@ -37,4 +38,5 @@ __all__ = [
     "rare_event_bias",
     "spaces",
     "tasks",
+    "worth",
 ]

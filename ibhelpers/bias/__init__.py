@@ -12,6 +12,7 @@ from .evidence import Divergences, EvidenceBound, divergences, evidence_bound
 from .inductive_bias import InductiveBias, inductive_bias
 from .rare_event import error_within_bits, rare_event_bias
 from .trace import BridgeTrace, Trace
+from .worth import Worth, test_shares, worth
 
 __all__ = [
     "AveragedBias",
@@ -20,6 +21,7 @@ __all__ = [
     "EvidenceBound",
     "InductiveBias",
     "Trace",
+    "Worth",
     "averaged_bias",
     "compare",
     "divergences",
@@ -29,4 +31,6 @@ __all__ = [
     "inductive_bias",
     "paper",
     "rare_event_bias",
+    "test_shares",
+    "worth",
 ]

@@ -15,6 +15,7 @@ from .moments import Normal, ScaledChi2
 from .noncentral import ScaledNoncentralChi2
 from .pareto import GeneralizedPareto
 from .profile import ProfileLikelihood
+from .quadrature import Quadrature
 from .rounding import Rounding
 from .sampled_losses import checked_losses
 from .tilting import TiltedEstimate, tilted_importance_sampling
@@ -28,6 +29,7 @@ __all__ = [
     "LossDistance",
     "Normal",
     "ProfileLikelihood",
+    "Quadrature",
     "Rounding",
     "ScaledChi2",
     "ScaledNoncentralChi2",

@@ -83,10 +83,7 @@ class Curve:
         And its relative error from rounding. NaN where it would take more nodes to bound the
         relative error of the sum by `accuracy`.
         """
-        end = self.end()
-        series, bound = self._bound(end)
-        step = bound.step(math.log(accuracy / 4) + torch.log(self.size))
-        nodes = _rounded_up((end / step).nan_to_num(nan=math.inf))
+        end, series, bound, nodes = self._plan(accuracy)
         out, rounding = torch.full_like(end, torch.nan), torch.zeros_like(end)
         todo = torch.nonzero(nodes <= most_nodes)[:, 0]
         if len(todo) > 0 and self.beta.numel() * int(nodes[todo].max()) < _SMALL_SUM:
@@ -103,25 +100,43 @@ class Curve:
             nodes[todo] *= 2
         return out, rounding / out.abs()
 
+    def _plan(self, accuracy: float) -> tuple[Tensor, PowerSeries, SumBound, Tensor]:
+        """Where the curve ends, the terms that are a power series, the bound, how many nodes."""
+        end = self.end()
+        series, bound = self._bound(end)
+        step = bound.step(math.log(accuracy / 4) + torch.log(self.size))
+        return end, series, bound, _rounded_up((end / step).nan_to_num(nan=math.inf))
+
+    def plan(self, accuracy: float) -> tuple[Tensor, PowerSeries, Tensor]:
+        """What `summands` needs, and how many nodes reach a relative accuracy."""
+        end, series, _, nodes = self._plan(accuracy)
+        return end, series, nodes
+
     def trapezoid(self, series: PowerSeries, end: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
         """The integral by the trapezoid rule, and the error that rounding gives the sum; (X,).
 
         The two halves of the curve are conjugate, so one of them is enough. Far out, the linear
         part of the exponent and the rest of it may be large numbers that nearly cancel.
         """
+        omega, f = self.summands(series, end, nodes)
+        size = f.abs() * (1 + self.linear[:, None].abs() * omega.abs())
+        size[:, 0] *= 2
+        rounding = _EPS * torch.linalg.vector_norm(size, dim=-1)
+        unit = end / nodes / torch.pi
+        return unit * f.real.sum(-1), unit * rounding
+
+    def summands(self, series: PowerSeries, end: Tensor, nodes: int) -> tuple[Tensor, Tensor]:
+        """Omega, and the integrand by domega/dv/i, halved on the real axis; (X, nodes + 1)."""
         h = end / nodes
         v = h[:, None] * torch.arange(nodes + 1, device=h.device, dtype=h.dtype)
         p, q = self._omega(v)
         f = torch.exp(self._exponent(series, p, q))
-        f = f * self.bend[:, None] * torch.complex(torch.cosh(v), torch.sinh(v))  # domega/dv / i
+        f = f * self.bend[:, None] * torch.complex(torch.cosh(v), torch.sinh(v))
+        omega = torch.complex(p, q)
         if not bool(self.pole.isinf().all()):
-            f = f / torch.complex(self.pole[:, None] + p, q)
-        size = f.abs() * (1 + self.linear[:, None].abs() * torch.hypot(p, q))
-        f = f.real
+            f = f / (self.pole[:, None] + omega)
         f[:, 0] /= 2
-        return h / torch.pi * f.sum(-1), _EPS * h / torch.pi * torch.linalg.vector_norm(
-            size, dim=-1
-        )
+        return omega, f
 
     # --- the error of the sum ---------------------------------------------------------------
 

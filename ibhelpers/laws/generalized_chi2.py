@@ -19,6 +19,7 @@ from ._saddle import approximate_quantile, find_saddle
 from ._saddlepoint import lugannani_rice
 from ._terms import Terms, exponent_at, times_power_of_two
 from .law import Law, moment
+from .quadrature import Quadrature
 from .rounding import Rounding
 
 _LEAST_OTHER_SIDE = math.log(3e-3)  # of P(L > x) that is found as 1 - P(L <= x)
@@ -213,6 +214,39 @@ class GeneralizedChi2(Law):
         -408.5228, exactly -408.5228
         """
         return self._map(self._saddlepoint_logcdf, "x", x)
+
+    def quadrature(self, x: float, *, density: bool = False) -> Quadrature:
+        """The contour integral of P(L <= x), or of the density at x, as nodes and weights.
+
+        Laws whose cumulant function differs a little from this one's are sums over them: see
+        `Quadrature.ratio`.
+
+        Raises
+        ------
+        ValueError
+            If x is not above the offset.
+
+        Examples
+        --------
+        One term of weight 0.5 more, without noncentrality, divides exp(K) by sqrt(1 + t):
+
+        >>> import torch
+        >>> import ibhelpers as ib
+        >>> w, k, nc = torch.full((20,), 0.5), torch.ones(20), torch.ones(20)
+        >>> rule = ib.laws.GeneralizedChi2(w, k, nc).quadrature(8.0)
+        >>> ratio, _ = rule.ratio(-0.5 * torch.log(1 + rule.nodes))
+        >>> more = ib.laws.GeneralizedChi2([*w, 0.5], [*k, 1], [*nc, 0])
+        >>> one = ib.laws.GeneralizedChi2(w, k, nc)
+        >>> print(f"{float(ratio):.12f} {more.cdf(8.0) / one.cdf(8.0):.12f}")
+        """
+        if not self.offset < x < math.inf:
+            raise ValueError(f"x: found {x!r}; give a loss above the offset {self.offset:.6g}.")
+        above = torch.ones(1, dtype=torch.bool, device=self.device)
+        point = torch.tensor([x], dtype=torch.float64, device=self.device)
+        ((_, (hi, lo, exponent), upper),) = self._sides(point, above)
+        scale = -self._terms.exponent - exponent
+        hi, lo = times_power_of_two(hi, scale), times_power_of_two(lo, scale)
+        return Quadrature.of(self._terms, hi, lo, upper=upper and density, density=density)
 
     @property
     def sharpened(self) -> GeneralizedChi2 | None:

@@ -13,6 +13,7 @@ from .hypothesis_space import Hypotheses, HypothesisSpace, check_space, sample_l
 from .infinite_network import InfiniteNetworkSpace
 from .losses import Loss, loss_function
 from .posterior import Posterior, Spectrum
+from .removals import Removals
 
 __all__ = [
     "Assessment",
@@ -24,6 +25,7 @@ __all__ = [
     "LeaveOneOut",
     "Loss",
     "Posterior",
+    "Removals",
     "Spectrum",
     "check_space",
     "loss_function",

@@ -121,6 +121,11 @@ class Conditioning:
         """Mean at the test inputs, given the first ``size`` examples."""
         return self.half[:, :size] @ self.whitened[:, :size].T
 
+    def inverted(self) -> tuple[Float64[Tensor, "n n"], Float64[Tensor, "m n"]]:
+        """A = (K + σ²I)⁻¹, and K_*n A, the weights of the training targets in the mean."""
+        precision = torch.cholesky_inverse(self.factor.tril())
+        return precision, _solve_transposed(self.factor, self.half.T.clone()).T
+
     def miss(self) -> float:
         """By how much the mean misses the training targets at most, because of the jitter.
 

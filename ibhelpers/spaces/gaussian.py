@@ -43,6 +43,7 @@ from .choice import Choice
 from .hypothesis_space import Hypotheses
 from .losses import Loss, loss_function
 from .posterior import EPS, Posterior, Spectrum, warn_of_rounding, warn_of_small_residuals
+from .removals import Removals
 
 
 class GaussianSpace:
@@ -467,6 +468,29 @@ class GaussianSpace:
             evidence.leave_one_out(conditioning.factor, y_train) if leave_one_out else None,
             posterior.jitter,
             posterior.condition,
+        )
+
+    def removals(self, task: Task) -> Removals:
+        """How each training example enters the posterior, for what leaving it out would change.
+
+        Beside what a law takes, an n × n array is held.
+
+        Raises
+        ------
+        ValueError
+            As for `loss_law`.
+        """
+        conditioning = self._condition(task, keep=True)
+        (posterior,) = self._posteriors(task, conditioning, [task.n_train])
+        spectrum = Spectrum.of(posterior, progress=self.progress)
+        precision, influence = conditioning.inverted()
+        return Removals(
+            spectrum,
+            self._law_of(spectrum, task),
+            spectrum.directions.T @ (spectrum.mean - self._tensor(task.y_test)),
+            influence,
+            precision,
+            precision @ self._tensor(task.y_train),
         )
 
     def learning_curve(self, task: Task, sizes: Iterable[int]) -> dict[int, GeneralizedChi2]:

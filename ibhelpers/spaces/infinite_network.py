@@ -167,6 +167,6 @@ class InfiniteNetworkSpace(GaussianSpace):
     def _condition(self, task: Task, *, test: bool = True, keep: bool = False) -> Conditioning:
         raise ValueError(
             "space: an ensemble of trained networks is no posterior, so that it has no evidence, "
-            "no leave-one-out error and no nested training sets; ask GaussianSpace(NNGP(...)) for "
-            "these, or ask for the loss_law of a task of each size."
+            "no leave-one-out error, no worth of single examples and no nested training sets; ask "
+            "GaussianSpace(NNGP(...)) for these, or ask for the loss_law of a task of each size."
         )

@@ -1,0 +1,66 @@
+"""What becomes of the posterior when training examples are left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from ..laws import GeneralizedChi2
+from .posterior import Posterior, Spectrum
+
+
+@dataclass(frozen=True)
+class Removals:
+    r"""The posterior of all training examples, and how each of them enters it.
+
+    With A = (K + σ²I)⁻¹ and H = K_*n A, leaving out the examples i of a group changes the mean by
+    −H_i A_ii⁻¹ (AY)_i and the covariance by H_i A_ii⁻¹ H_iᵀ, kernel, noise and jitter being kept.
+
+    Attributes
+    ----------
+    spectrum : Spectrum
+        Of the posterior given all examples.
+    law : GeneralizedChi2
+        Of the loss, given all examples.
+    residual : Tensor, shape (m, k)
+        R = Uᵀ(M − Y).
+    influence : Tensor, shape (m, n)
+        H, the weights of the training targets in the mean.
+    precision : Tensor, shape (n, n)
+        A.
+    alpha : Tensor, shape (n, k)
+        A Y.
+    """
+
+    spectrum: Spectrum
+    law: GeneralizedChi2
+    residual: Float64[Tensor, "m k"]
+    influence: Float64[Tensor, "m n"]
+    precision: Float64[Tensor, "n n"]
+    alpha: Float64[Tensor, "n k"]
+
+    def law_without(self, rows: Tensor) -> GeneralizedChi2:
+        """The law of the loss when the examples of some rows are left out together."""
+        U, variance = self.spectrum.directions, self.spectrum.variance
+        H = self.influence[:, rows]
+        factor = torch.linalg.cholesky(self.precision[rows][:, rows])
+        half = torch.linalg.solve_triangular(factor, H.T, upper=False)  # A_ii^(-1/2) H_i^T
+        seen = torch.linalg.solve_triangular(factor, self.alpha[rows], upper=False)
+        covariance = (U * variance) @ U.T + half.T @ half
+        spectrum = Spectrum.of(
+            Posterior(
+                mean=self.spectrum.mean - half.T @ seen,
+                covariance=(covariance + covariance.T) / 2,
+                jitter=self.spectrum.jitter,
+                condition=1.0,
+                resolution=self.spectrum.resolution,
+                mean_error=self.spectrum.mean_error,
+                covariance_error=self.spectrum.covariance_error,
+            ),
+            progress=False,
+        )
+        targets = self.spectrum.mean - U @ self.residual
+        return spectrum.loss_law(targets)
