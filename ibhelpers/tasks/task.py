@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ import torch
 from .._arguments import ArrayLike, one_of, whole
 from .._arrays import real
 from ._frames import refuse_other_columns, refuse_other_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ARRAYS = ("X_train", "y_train", "X_test", "y_test")
 _LABELS = ("labels_train", "labels_test")
@@ -202,6 +205,86 @@ class Task:
     def n_outputs(self) -> int:
         """Number of outputs of each example, k."""
         return self.y_train.shape[1]
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        target: str | Sequence[str] | pd.Series,
+        *,
+        test_size: float | int = 0.25,
+        seed: int = 0,
+        classes: bool | None = None,
+        impute: bool = False,
+        groups: str | None = None,
+        time: str | None = None,
+        drop: Sequence[str] = (),
+        name: str = "",
+    ) -> Task:
+        """A task of a table, whose columns are scaled and coded by the training rows alone.
+
+        Columns of numbers lose their mean and are divided by their deviation; columns of anything
+        else are categories, coded as 0 and 1. A target of numbers is scaled likewise, so that
+        answering its mean has a loss of about 1; a target of anything else is classes, one-hot.
+        `source` and `scaling` of the task say what was done.
+
+        Parameters
+        ----------
+        frame : DataFrame or path
+            A data frame of pandas, or of any library whose frames have a method ``to_pandas``; or
+            the path of a CSV or parquet file.
+        target : str, sequence of str, or Series
+            The column that is to be learned; several columns of numbers; or a column of its own.
+        test_size : float or int
+            The share of the rows to test on, or their number.
+        seed : int
+            Of the split.
+        classes : bool, optional
+            Whether numbers in the target column are classes; not, by default.
+        impute : bool
+            Whether gaps are filled: with the median of a column of numbers, where a further column
+            says so, and as a category of their own. By default gaps are refused.
+        groups : str, optional
+            A column whose groups, such as patients, are not to be torn apart by the split.
+        time : str, optional
+            A column by which the latest rows are tested on.
+        drop : sequence of str
+            Columns to leave out, such as an identifier.
+        name : str
+            What the task is called; that of the file by default.
+
+        Raises
+        ------
+        ValueError
+            If a column is not there, has gaps or infinite numbers, holds dates, or as many values
+            as names have; if the target is constant; or if too few rows are left.
+
+        Examples
+        --------
+        >>> import ibhelpers as ib, pandas as pd
+        >>> flats = {"area": [50, 80, 95, 120], "town": ["A", "B", "A", "B"], "price": [1, 2, 2, 3]}
+        >>> task = ib.Task.from_frame(pd.DataFrame(flats), target="price", name="flats")
+        >>> task
+        Task('flats': 3 training and 1 test examples, 3 inputs, 1 output)
+        >>> task.input_names
+        ('area', 'town=A', 'town=B')
+        """
+        from ._table import arguments_from_frame  # whose pandas takes a second to import
+
+        return cls(
+            **arguments_from_frame(
+                frame,
+                target,
+                test_size=test_size,
+                seed=seed,
+                classes=classes,
+                impute=impute,
+                groups=groups,
+                time=time,
+                drop=drop,
+                name=name,
+            )
+        )
 
     def centred(self) -> Task:
         """The task whose targets are differences from the mean of the training targets.

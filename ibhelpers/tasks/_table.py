@@ -1,0 +1,170 @@
+"""A task of the reader's own table: what is a number, what a category, who is tested on what.
+
+Whatever is estimated, such as the mean of a column, is estimated on the training part alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._arguments import generator_of, one_of, probability, whole
+from ._columns import Inputs, Targets, is_number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_READERS = {".csv": "read_csv", ".tsv": "read_table", ".parquet": "read_parquet"}
+
+
+def arguments_from_frame(
+    frame: Any,
+    target: str | Sequence[str] | pd.Series,
+    *,
+    test_size: float | int,
+    seed: int,
+    classes: bool | None,
+    impute: bool,
+    groups: str | None,
+    time: str | None,
+    drop: Sequence[str],
+    name: str,
+) -> dict[str, Any]:
+    """What `Task` is made of, from a table; see `Task.from_frame`."""
+    table, name = _read(frame, name)
+    table, outputs = _with_target(table, target)
+    columns = _named(table, "drop", [drop] if isinstance(drop, str) else drop)
+    for argument, column in (("groups", groups), ("time", time)):
+        if column is not None:
+            columns += _named(table, argument, [column])
+    inputs = [c for c in table.columns if c not in (*columns, *outputs)]
+    if not inputs:
+        raise ValueError("frame: found no column beside the target to learn from.")
+    _refuse_missing(table, outputs, "target", "Drop these rows: frame.dropna(subset=[...]).")
+    if not impute:
+        _refuse_missing(
+            table,
+            inputs,
+            "frame",
+            "Drop these rows or columns, or give impute=True, which fills in.",
+        )
+    train, test, how = _split(table, test_size, seed, groups, time)
+    X = Inputs.of(table[inputs].iloc[train])
+    y = Targets.of(table[outputs], train, classes)
+    return {
+        "X_train": X.array(table.iloc[train]),
+        "y_train": y.array(train),
+        "X_test": X.array(table.iloc[test]),
+        "y_test": y.array(test),
+        "labels_train": y.labels(train),
+        "labels_test": y.labels(test),
+        "name": name,
+        "source": f"a table of {len(table):,} rows; {how}",
+        "scaling": ". ".join([*X.said, *y.said]),
+        "input_names": X.names,
+        "output_names": y.names,
+    }
+
+
+def _read(frame: Any, name: str) -> tuple[pd.DataFrame, str]:
+    """A data frame of whatever holds a table, and what it is called."""
+    import pandas as pd
+
+    if isinstance(frame, (str, os.PathLike)):
+        path = Path(frame)
+        one_of("frame", path.suffix.lower(), _READERS)
+        try:
+            table = getattr(pd, _READERS[path.suffix.lower()])(path)
+        except FileNotFoundError:
+            raise ValueError(f"frame: there is no file {str(path)!r}.") from None
+        except (ValueError, OSError, ImportError) as error:
+            raise ValueError(f"frame: {str(path)!r} cannot be read as a table: {error}") from None
+        name = name or path.stem
+    elif isinstance(frame, pd.DataFrame):
+        table = frame
+    elif hasattr(frame, "to_pandas"):  # tables of Arrow, Polars and others
+        table = frame.to_pandas()
+    else:
+        raise ValueError(
+            f"frame: found {type(frame).__name__}; give a data frame, or the path of a CSV or "
+            "parquet file. Arrays make a task by Task(X_train, y_train, X_test, y_test)."
+        )
+    if len(table) < 4:
+        raise ValueError(f"frame: found {len(table)} rows; give at least four.")
+    if repeated := table.columns[table.columns.duplicated()].tolist():
+        raise ValueError(f"frame: found two columns named {repeated[0]!r}; rename one.")
+    infinite = [
+        c for c in table if is_number(table[c]) and np.isinf(table[c].astype(np.float64)).any()
+    ]
+    if infinite:
+        raise ValueError(
+            f"frame: column {infinite[0]!r} holds infinite numbers; replace them, or drop the rows."
+        )
+    return table.reset_index(drop=True), name or "table"
+
+
+def _with_target(table: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, list[str]]:
+    """The table with its target columns, and their names."""
+    import pandas as pd
+
+    if isinstance(target, pd.Series):
+        if len(target) != len(table):
+            raise ValueError(f"target: found {len(target)} values for {len(table)} rows.")
+        label = str(target.name or "target")
+        return table.drop(columns=label, errors="ignore").assign(**{label: target.to_numpy()}), [
+            label
+        ]
+    names = [target] if isinstance(target, str) else list(target)
+    if not names:
+        raise ValueError("target: found no column; name one.")
+    return table, _named(table, "target", names)
+
+
+def _named(table: pd.DataFrame, argument: str, names: Sequence[str]) -> list[str]:
+    """Names of columns that there are."""
+    return [one_of(argument, name, [str(c) for c in table.columns]) for name in names]
+
+
+def _refuse_missing(table: pd.DataFrame, columns: list[str], argument: str, remedy: str) -> None:
+    missing = table[columns].isna().sum()
+    missing = missing[missing > 0]
+    if len(missing):
+        found = ", ".join(f"{n} in {column!r}" for column, n in missing.items())
+        raise ValueError(f"{argument}: found missing values: {found}. {remedy}")
+
+
+def _split(
+    table: pd.DataFrame, test_size: float | int, seed: int, groups: str | None, time: str | None
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Rows for training and for testing, and how they were chosen, in words."""
+    n, rng = len(table), generator_of(seed)
+    if isinstance(test_size, int) and not isinstance(test_size, bool):
+        m = whole("test_size", test_size, at_least=1)
+    else:
+        m = max(1, round(n * probability("test_size", test_size)))
+    if m > n - 2:
+        raise ValueError(f"test_size: {m} of {n} rows leave fewer than two for training.")
+    if groups is not None and time is not None:
+        raise ValueError("groups: found a column beside time=; give one of them.")
+    if time is not None:
+        _refuse_missing(table, [time], "time", "Drop these rows.")
+        order = np.argsort(table[time].to_numpy(), kind="stable")
+        how = f"tested on the {m:,} latest by {time}"
+    elif groups is not None:
+        _refuse_missing(table, [groups], "groups", "Drop these rows.")
+        codes, names = table[groups].factorize()
+        if len(names) < 2:
+            raise ValueError(f"groups: found one group in column {groups!r}; give several.")
+        place = rng.permutation(len(names))  # whole groups go to the test set, the last ones first
+        order = np.argsort(place[codes], kind="stable")
+        cuts = np.flatnonzero(np.diff(place[codes][order])) + 1
+        m = n - int(cuts[np.abs(cuts - (n - m)).argmin()])
+        how = f"tested on the {m:,} rows of other groups by {groups}, drawn with seed {seed}"
+    else:
+        order = rng.permutation(n)
+        how = f"tested on {m:,}, drawn with seed {seed}"
+    return np.sort(order[: n - m]), np.sort(order[n - m :]), how
