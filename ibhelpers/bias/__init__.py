@@ -12,7 +12,7 @@ from .evidence import Divergences, EvidenceBound, divergences, evidence_bound
 from .inductive_bias import InductiveBias, inductive_bias
 from .rare_event import error_within_bits, rare_event_bias
 from .trace import BridgeTrace, Trace
-from .worth import Worth, test_shares, worth
+from .worth import Worth, bits_by_test_point, worth
 
 __all__ = [
     "AveragedBias",
@@ -23,6 +23,7 @@ __all__ = [
     "Trace",
     "Worth",
     "averaged_bias",
+    "bits_by_test_point",
     "compare",
     "divergences",
     "error_within_bits",
@@ -31,6 +32,5 @@ __all__ = [
     "inductive_bias",
     "paper",
     "rare_event_bias",
-    "test_shares",
     "worth",
 ]

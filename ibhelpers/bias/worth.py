@@ -114,6 +114,7 @@ def worth(
     >>> space = ib.GaussianSpace(0.1 * ib.kernels.RBF(2.0), noise=1e-3)
     >>> found = ib.worth(space, task, 0.02)
     >>> print(f"{found.bits:.2f} bits; first example: {found.training[0]:+.3f}")
+    61.51 bits; first example: +0.400
     """
     removals, rule, bits = _prepared(space, task, target_error)
     change, doubtful = _log_ratios(removals, rule, bits)
@@ -125,7 +126,7 @@ def worth(
     return Worth(bits, float(target_error), training, together)
 
 
-def test_shares(space: GaussianSpace, task: Task, target_error: float) -> np.ndarray:
+def bits_by_test_point(space: GaussianSpace, task: Task, target_error: float) -> np.ndarray:
     r"""How many of the required bits each test point asks for; shape (m,), they add up to I(ε).
 
     The shares of Aumann and Shapley: the weights of all test points in the loss are raised together
@@ -158,18 +159,19 @@ def test_shares(space: GaussianSpace, task: Task, target_error: float) -> np.nda
     >>> import ibhelpers as ib
     >>> task = ib.tasks.load("digits", n_train=200, n_test=100)
     >>> space = ib.GaussianSpace(0.1 * ib.kernels.RBF(2.0), noise=1e-3)
-    >>> shares = ib.bias.test_shares(space, task, 0.02)
+    >>> shares = ib.bias.bits_by_test_point(space, task, 0.02)
     >>> print(f"{shares.sum():.2f} bits; the hardest digit asks for {shares.max():.2f}")
+    61.51 bits; the hardest digit asks for 2.81
     """
     removals, _, bits = _prepared(space, task, target_error)
     law, m, k = removals.law, task.n_test, task.n_outputs
     v, weights = np.polynomial.legendre.leggauss(_STEPS)
     v, weights = (v + 1) / 2, weights / 2
+    # Most happens while the first bits are paid: B = I v³ has more nodes there.
+    bought = np.asarray(law.ilogcdf(-bits * v**3 * _LOG2)).tolist()
     shares = torch.zeros(m, dtype=torch.float64, device=space.device)
     with progress_bar("sharing the bits", len(v) * m * m, shown=space.progress) as bar:
-        # Most happens while the first bits are paid: B = I v³ has more nodes there.
-        for paid, weight in zip(bits * v**3, 3 * bits * v**2 * weights, strict=True):
-            y = float(law.ilogcdf(-paid * _LOG2))
+        for y, weight in zip(bought, 3 * bits * v**2 * weights, strict=True):
             rule = law.quadrature(y, density=True)
             shares += weight * _squared_errors(removals, rule) / (m * k * y)
             bar.update(m * m)

@@ -238,6 +238,7 @@ class GeneralizedChi2(Law):
         >>> more = ib.laws.GeneralizedChi2([*w, 0.5], [*k, 1], [*nc, 0])
         >>> one = ib.laws.GeneralizedChi2(w, k, nc)
         >>> print(f"{float(ratio):.12f} {more.cdf(8.0) / one.cdf(8.0):.12f}")
+        0.700918413867 0.700918413867
         """
         if not self.offset < x < math.inf:
             raise ValueError(f"x: found {x!r}; give a loss above the offset {self.offset:.6g}.")
