@@ -1,4 +1,4 @@
-"""The command line: ``python -m ibhelpers quickstart``, ``check`` and ``data ...``."""
+"""The command line: ``python -m ibhelpers quickstart``, ``bits``, ``check`` and ``data ...``."""
 
 from __future__ import annotations
 
@@ -23,10 +23,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fetch.add_argument("names", nargs="+", metavar="NAME", help="such as mnist, as `list` has them")
     actions.add_parser("verify", help="compare every file that is here with its checksum")
     actions.add_parser("where", help="say in which folders files are looked for")
+    table = commands.add_parser("bits", help="measure a table of your own, and write a report")
+    table.add_argument("path", help="a CSV or parquet file")
+    table.add_argument("--target", required=True, help="the column that is to be learned")
+    table.add_argument("--classes", action="store_true", help="the target's numbers are classes")
+    table.add_argument("--impute", action="store_true", help="fill in what is missing")
+    table.add_argument("--drop", nargs="*", default=(), metavar="COLUMN", help="not to be used")
+    table.add_argument("--groups", metavar="COLUMN", help="groups that are not to be torn apart")
+    table.add_argument("--seed", type=int, default=0, help="of the splits (0)")
+    table.add_argument("--output", metavar="FILE", help="of the report (NAME_bits.html)")
     chosen = parser.parse_args(arguments)
 
     if chosen.command == "quickstart":
         return quickstart()
+    if chosen.command == "bits":
+        from ._report import bits_of_table  # for which pandas and scikit-learn are imported
+
+        return bits_of_table(
+            chosen.path,
+            chosen.target,
+            chosen.output,
+            seed=chosen.seed,
+            classes=chosen.classes or None,
+            impute=chosen.impute,
+            groups=chosen.groups,
+            drop=chosen.drop,
+        )
     if chosen.command == "check":
         import ibhelpers_check  # beside the package, so that it also runs where the package cannot
 

@@ -74,11 +74,13 @@ class Inputs:
             raise ValueError("frame: no column varies in the training rows; nothing can be learnt.")
         said = []
         if numbers:
-            said.append(f"{len(numbers)} columns of numbers less their mean, by their deviation")
+            said.append(
+                f"{len(numbers)} columns of numbers: less their mean, divided by their deviation"
+            )
         if gaps:
             said.append(f"gaps in {', '.join(gaps)} filled with the median, and marked")
         if categories:
-            said.append(f"{len(categories)} columns of categories coded as 0 and 1")
+            said.append(f"{len(categories)} columns of categories: coded as 0 and 1")
         if constant:
             said.append(f"left out, since constant in training: {', '.join(constant)}")
         return cls(numbers, categories, gaps, said)
@@ -137,7 +139,7 @@ class Targets:
                     f"target: {found}; give a column of numbers, or of 2 to {_MOST_CATEGORIES} "
                     "classes, each of them more than once."
                 )
-            return cls(codes, known.tolist(), True, [f"the target's {len(known)} classes one-hot"])
+            return cls(codes, known.tolist(), True, [f"target: {len(known)} classes, one-hot"])
         values = table.to_numpy(dtype=np.float64)
         mean, deviation = values[train].mean(axis=0), values[train].std(axis=0)
         if not (deviation > 1e-12 * np.abs(mean)).all():
@@ -147,7 +149,7 @@ class Targets:
             f"{c}: {m:.6g} and {s:.6g}"
             for c, m, s in zip(table.columns, mean, deviation, strict=True)
         )
-        said = [f"the target less its mean, by its deviation ({of})"]
+        said = [f"target: less its mean, divided by its deviation ({of})"]
         return cls(scaled, [str(c) for c in table.columns], False, said)
 
     def labels(self, rows: np.ndarray) -> np.ndarray | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,21 +22,30 @@ if TYPE_CHECKING:
 _READERS = {".csv": "read_csv", ".tsv": "read_table", ".parquet": "read_parquet"}
 
 
-def arguments_from_frame(
+@dataclass(frozen=True)
+class Prepared:
+    """A table that was split and made numbers: arguments of `Task`, and the rows of both parts."""
+
+    arguments: dict[str, Any]
+    train: np.ndarray
+    test: np.ndarray
+
+
+def prepare(
     frame: Any,
     target: str | Sequence[str] | pd.Series,
     *,
     test_size: float | int,
     seed: int,
-    classes: bool | None,
-    impute: bool,
-    groups: str | None,
-    time: str | None,
-    drop: Sequence[str],
-    name: str,
-) -> dict[str, Any]:
+    classes: bool | None = None,
+    impute: bool = False,
+    groups: str | None = None,
+    time: str | None = None,
+    drop: Sequence[str] = (),
+    name: str = "",
+) -> Prepared:
     """What `Task` is made of, from a table; see `Task.from_frame`."""
-    table, name = _read(frame, name)
+    table, name = read(frame, name)
     table, outputs = _with_target(table, target)
     columns = _named(table, "drop", [drop] if isinstance(drop, str) else drop)
     for argument, column in (("groups", groups), ("time", time)):
@@ -55,7 +65,7 @@ def arguments_from_frame(
     train, test, how = _split(table, test_size, seed, groups, time)
     X = Inputs.of(table[inputs].iloc[train])
     y = Targets.of(table[outputs], train, classes)
-    return {
+    arguments = {
         "X_train": X.array(table.iloc[train]),
         "y_train": y.array(train),
         "X_test": X.array(table.iloc[test]),
@@ -68,9 +78,10 @@ def arguments_from_frame(
         "input_names": X.names,
         "output_names": y.names,
     }
+    return Prepared(arguments, train, test)
 
 
-def _read(frame: Any, name: str) -> tuple[pd.DataFrame, str]:
+def read(frame: Any, name: str) -> tuple[pd.DataFrame, str]:
     """A data frame of whatever holds a table, and what it is called."""
     import pandas as pd
 

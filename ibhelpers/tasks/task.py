@@ -269,22 +269,21 @@ class Task:
         >>> task.input_names
         ('area', 'town=A', 'town=B')
         """
-        from ._table import arguments_from_frame  # whose pandas takes a second to import
+        from ._table import prepare  # whose pandas takes a second to import
 
-        return cls(
-            **arguments_from_frame(
-                frame,
-                target,
-                test_size=test_size,
-                seed=seed,
-                classes=classes,
-                impute=impute,
-                groups=groups,
-                time=time,
-                drop=drop,
-                name=name,
-            )
+        prepared = prepare(
+            frame,
+            target,
+            test_size=test_size,
+            seed=seed,
+            classes=classes,
+            impute=impute,
+            groups=groups,
+            time=time,
+            drop=drop,
+            name=name,
         )
+        return cls(**prepared.arguments)
 
     def centred(self) -> Task:
         """The task whose targets are differences from the mean of the training targets.
