@@ -10,7 +10,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,6 +86,29 @@ def keep(
     write(name, found.values.to_dict("list"), of=of, seconds=time.perf_counter() - begun)
     unfinished.unlink()
     return found
+
+
+def keep_several(
+    name: str,
+    question: Callable[[ib.Task], dict[str, float]],
+    tasks: Mapping[str, Callable[[], Iterable[ib.Task]]],
+    *,
+    of: str,
+) -> ib.compare.Draws:
+    """As `keep`, of draws of several tasks, each made when its turn comes.
+
+    The columns are the question's, with "TASK, " before them: "MNIST, bits".
+    """
+    FOLDER.mkdir(exist_ok=True)
+    begun, columns, unfinished = time.perf_counter(), {}, []
+    for number, (task, draws) in enumerate(tasks.items()):
+        unfinished.append(FOLDER / f"{name}_{number}.part")
+        found = ib.compare.draws(question, draws(), checkpoint=unfinished[-1], processes=1)
+        columns |= {f"{task}, {column}": v.to_list() for column, v in found.values.items()}
+    write(name, columns, of=of, seconds=time.perf_counter() - begun)
+    for part in unfinished:
+        part.unlink()
+    return ib.compare.recorded(name)
 
 
 def write(name: str, values: dict[str, list], *, of: str, seconds: float) -> None:

@@ -48,7 +48,7 @@ def _coarse() -> float:
         n=1000, max_norm=13.9, intrinsic_dim=11.6, n_classes=10, target_error=0.009
     )
     return optimize.brentq(
-        lambda delta: bounds.model_agnostic(**near, resolution=delta).bits - 9861.8, 4, 25
+        lambda delta: bounds.model_agnostic(**near, resolution=delta).bits - 2449.7, 4, 25
     )
 
 
