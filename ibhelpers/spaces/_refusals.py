@@ -40,7 +40,7 @@ def _refuse_contradictions(task: Task) -> None:
         sums = task.X_train.sum(1)
     _, which, counts = np.unique(sums, return_inverse=True, return_counts=True)
     rows: dict[bytes, int] = {}
-    for row in np.flatnonzero(counts[which] > 1):  # equal inputs have equal sums
+    for row in np.flatnonzero(counts[which] > 1).tolist():  # equal inputs have equal sums
         # Zero is added because it makes -0.0 of one kind with 0.0.
         first = rows.setdefault((task.X_train[row] + 0.0).tobytes(), int(row))
         if first != row and (task.y_train[first] != task.y_train[row]).any():
