@@ -33,6 +33,14 @@ def non_negative(name: str, value: Any) -> float:
     return value
 
 
+def finite(name: str, value: Any) -> float:
+    """Return ``value`` as a float, or raise a ValueError unless it is finite."""
+    value = number(name, value)
+    if not math.isfinite(value):
+        raise ValueError(f"{name}: found {value!r}; give a finite number.")
+    return value
+
+
 def at_least_one(name: str, value: Any) -> float:
     """Return ``value`` as a float, or raise a ValueError unless it is at least 1 and finite."""
     value = number(name, value)

@@ -116,6 +116,7 @@ def worth(
     >>> print(f"{found.bits:.2f} bits; first example: {found.training[0]:+.3f}")
     61.51 bits; first example: +0.400
     """
+    target_error = non_negative("target_error", target_error)
     removals, rule, bits = _prepared(space, task, target_error)
     change, doubtful = _log_ratios(removals, rule, bits)
     for i in torch.nonzero(doubtful)[:, 0].tolist():
@@ -123,7 +124,7 @@ def worth(
         change[i] = (bits - float(inductive_bias(without, target_error).bits)) * _LOG2
     training = -change.cpu().numpy() / _LOG2
     together = None if groups is None else _of_groups(removals, groups, bits, target_error)
-    return Worth(bits, float(target_error), training, together)
+    return Worth(bits, target_error, training, together)
 
 
 def bits_by_test_point(space: GaussianSpace, task: Task, target_error: float) -> np.ndarray:
@@ -163,7 +164,7 @@ def bits_by_test_point(space: GaussianSpace, task: Task, target_error: float) ->
     >>> print(f"{shares.sum():.2f} bits; the hardest digit asks for {shares.max():.2f}")
     61.51 bits; the hardest digit asks for 2.81
     """
-    removals, _, bits = _prepared(space, task, target_error)
+    removals, _, bits = _prepared(space, task, non_negative("target_error", target_error))
     law, m, k = removals.law, task.n_test, task.n_outputs
     v, weights = np.polynomial.legendre.leggauss(_STEPS)
     v, weights = (v + 1) / 2, weights / 2
@@ -182,7 +183,6 @@ def _prepared(
     space: GaussianSpace, task: Task, target_error: float
 ) -> tuple[Removals, Quadrature, float]:
     """What leaving out needs, the contour at the target, and the bits that all examples leave."""
-    target_error = non_negative("target_error", target_error)
     if not isinstance(space, GaussianSpace):
         raise ValueError(
             f"space: found {type(space).__name__}; what an example is worth is known for a "
@@ -252,14 +252,24 @@ def _of_groups(
     """Bits that leaving out a whole group adds, by its label."""
     import pandas as pd
 
-    labels, n_train = pd.Series(groups), len(removals.alpha)
+    n_train = len(removals.alpha)
+    if isinstance(groups, (list, tuple)):  # tensors are equal only to themselves
+        groups = [label.item() if isinstance(label, Tensor) else label for label in groups]
+    try:
+        labels = pd.Series(groups)
+        rows_of = labels.groupby(labels).indices
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"groups: found what holds no labels ({error}); give one label for each training "
+            "example, such as a list of names."
+        ) from None
     if len(labels) != n_train or labels.isna().any():
         raise ValueError(
             f"groups: found {len(labels)} labels, {labels.isna().sum()} of them missing, for "
             f"{n_train} training examples; give one label for each."
         )
     found = {}
-    for label, rows in labels.groupby(labels).indices.items():
+    for label, rows in rows_of.items():
         if len(rows) == n_train:
             raise ValueError("groups: all examples are in one group, so nothing would be left.")
         without = removals.law_without(torch.as_tensor(rows, device=removals.alpha.device))

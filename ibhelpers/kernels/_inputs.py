@@ -35,6 +35,8 @@ def as_inputs(
     if not isinstance(X, Tensor):
         with np.errstate(over="ignore"):  # numbers too large for float64 are refused as infinite
             # A tensor shares memory with an array only when the array may be written to.
+            if min(X.strides, default=0) < 0:  # of a single row, too, which counts as in order
+                X = X.copy()
             X = torch.from_numpy(np.require(X, np.float64, ["C", "W"])).to(device or "cpu")
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(

@@ -11,7 +11,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from .._arguments import ArrayLike, Values, as_float64, generator_of, whole
+from .._arguments import ArrayLike, Values, as_float64, finite, generator_of, number, whole
 from ._contour import FAR, TailIntegralError, log_integral, promise
 from ._double_double import two_sum
 from ._normal_scores import ScoreQuantile
@@ -88,9 +88,7 @@ class GeneralizedChi2(Law):
         sharper: Callable[[], GeneralizedChi2 | None] | None = None,
     ) -> None:
         w, k, delta = _parameters(weights, df, nc)
-        if not math.isfinite(offset):
-            raise ValueError(f"offset: found {offset!r}; give a finite number.")
-        self.offset = float(offset)
+        self.offset = finite("offset", offset)
         self.lowest, self.device = self.offset, w.device
         self._terms = Terms.merge(w, k, delta)
         self._rounding, self._sharper = rounding, sharper
@@ -240,6 +238,7 @@ class GeneralizedChi2(Law):
         >>> print(f"{float(ratio):.12f} {more.cdf(8.0) / one.cdf(8.0):.12f}")
         0.700918413867 0.700918413867
         """
+        x = number("x", x)
         if not self.offset < x < math.inf:
             raise ValueError(f"x: found {x!r}; give a loss above the offset {self.offset:.6g}.")
         above = torch.ones(1, dtype=torch.bool, device=self.device)

@@ -9,7 +9,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from .._arguments import ArrayLike, generator_of, positive, whole
+from .._arguments import ArrayLike, finite, generator_of, positive, whole
 from ._one_term import OneTerm
 from .law import Law, moment
 from .sampled_losses import checked_losses, mean_and_deviation
@@ -94,9 +94,7 @@ class Normal(Law):
     lowest = -math.inf
 
     def __init__(self, mean: float, standard_deviation: float) -> None:
-        if not math.isfinite(mean):
-            raise ValueError(f"mean: found {mean!r}; give a finite number.")
-        self._mean = float(mean)
+        self._mean = finite("mean", mean)
         self.standard_deviation = positive("standard_deviation", standard_deviation)
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .._arguments import ArrayLike, Values, non_negative, positive
+from .._arguments import ArrayLike, Values, finite, non_negative, positive
 from ._likelihood import STEP, Likelihood, parameters
 from ._noncentral_density import log_density
 from ._one_term import OneTerm
@@ -157,8 +157,7 @@ class ScaledNoncentralChi2(OneTerm):
             If the mean or the variance is not positive, or the skewness is not a number.
         """
         mean, variance = positive("mean", mean), positive("variance", variance)
-        if not math.isfinite(skewness):
-            raise ValueError(f"skewness: found {skewness!r}; give a finite number.")
+        skewness = finite("skewness", skewness)
         r = variance / mean / mean
         # (1 + 2f)/(1 + f)² = 1 - g² with g = f/(1 + f)
         g = math.sqrt(min(max(1 - skewness / (2 * math.sqrt(r)), 0.0), 0.25))

@@ -8,7 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._arguments import ArrayLike, Values, generator_of, number, positive, probability, whole
+from .._arguments import (
+    ArrayLike,
+    Values,
+    finite,
+    generator_of,
+    number,
+    positive,
+    probability,
+    whole,
+)
 from .empirical import Empirical
 from .law import Law, moment, unit_exponent
 from .sampled_losses import FEWEST, checked_losses
@@ -59,9 +68,7 @@ class GeneralizedPareto(Law):
     has_density = False
 
     def __init__(self, losses: ArrayLike, threshold: float, shape: float, scale: float) -> None:
-        self.threshold, self.shape = number("threshold", threshold), number("shape", shape)
-        if not math.isfinite(self.threshold):
-            raise ValueError(f"threshold: found {threshold!r}; give a finite number.")
+        self.threshold, self.shape = finite("threshold", threshold), number("shape", shape)
         self.scale = positive("scale", scale)
         if not -1 <= self.shape < 0:
             raise ValueError(f"shape: found {shape!r}; give one in [-1, 0).")
@@ -120,9 +127,7 @@ class GeneralizedPareto(Law):
             raise ValueError(
                 f"losses: found {len(x)}; a tail of {FEWEST} needs at least {2 * FEWEST}."
             )
-        floor = number("floor", floor)
-        if not math.isfinite(floor):
-            raise ValueError(f"floor: found {floor}; give a finite number that no loss is below.")
+        floor = finite("floor", floor)
         if x[0] < floor:
             raise ValueError(f"losses: the smallest is {x[0]}, below floor={floor}.")
         n = min(max(FEWEST, math.ceil(probability("fraction", fraction) * len(x))), len(x) - 1)

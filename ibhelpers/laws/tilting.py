@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .._arguments import whole
+from .._arguments import number, whole
 from ._double_double import two_sum
 from ._saddlepoint import find_tilt
 from ._terms import exponent_at, times_power_of_two
@@ -82,7 +82,7 @@ def tilted_importance_sampling(
     """
     if not isinstance(law, GeneralizedChi2):
         raise ValueError(f"law: found {type(law).__name__}; give a GeneralizedChi2.")
-    n, x = whole("n", n, at_least=2), float(x)
+    n, x = whole("n", n, at_least=2), number("x", x)
     if not law.offset < x < law.mean():
         raise ValueError(
             f"x: found {x!r}; only the lower tail is rare, so give a value between the offset "

@@ -43,6 +43,16 @@ class Inputs:
         constant: list[str] = []
         for column in table.columns:
             values = table[column]
+            if values.dtype.kind == "c":
+                raise ValueError(
+                    f"frame: column {column!r} holds complex numbers; give their real and "
+                    "imaginary parts as columns of their own."
+                )
+            if values.dtype.kind == "m":
+                raise ValueError(
+                    f"frame: column {column!r} holds durations; make numbers of them, such as "
+                    f"frame[{column!r}].dt.total_seconds()."
+                )
             if pd.api.types.is_datetime64_any_dtype(values):
                 raise ValueError(
                     f"frame: column {column!r} holds dates. Give time={column!r} to test on the "

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +49,7 @@ def prepare(
     """What `Task` is made of, from a table; see `Task.from_frame`."""
     table, name = read(frame, name)
     table, outputs = _with_target(table, target)
-    columns = _named(table, "drop", [drop] if isinstance(drop, str) else drop)
+    columns = _named(table, "drop", drop)
     for argument, column in (("groups", groups), ("time", time)):
         if column is not None:
             columns += _named(table, argument, [column])
@@ -104,10 +106,12 @@ def read(frame: Any, name: str) -> tuple[pd.DataFrame, str]:
             f"frame: found {type(frame).__name__}; give a data frame, or the path of a CSV or "
             "parquet file. Arrays make a task by Task(X_train, y_train, X_test, y_test)."
         )
+    table = table.rename(columns=str)
     if len(table) < 4:
         raise ValueError(f"frame: found {len(table)} rows; give at least four.")
     if repeated := table.columns[table.columns.duplicated()].tolist():
         raise ValueError(f"frame: found two columns named {repeated[0]!r}; rename one.")
+    table = table.apply(_as_numbers)
     infinite = [
         c for c in table if is_number(table[c]) and np.isinf(table[c].astype(np.float64)).any()
     ]
@@ -116,6 +120,16 @@ def read(frame: Any, name: str) -> tuple[pd.DataFrame, str]:
             f"frame: column {infinite[0]!r} holds infinite numbers; replace them, or drop the rows."
         )
     return table.reset_index(drop=True), name or "table"
+
+
+def _as_numbers(values: pd.Series) -> pd.Series:
+    """A column of objects that are all numbers, such as decimals, as the numbers that they are."""
+    present = values[values.notna()]
+    if values.dtype != object or not len(present):
+        return values
+    if not all(isinstance(v, (Real, Decimal)) and not isinstance(v, bool) for v in present):
+        return values
+    return values.where(values.notna(), np.nan).astype(np.float64)
 
 
 def _with_target(table: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, list[str]]:
@@ -129,15 +143,19 @@ def _with_target(table: pd.DataFrame, target: Any) -> tuple[pd.DataFrame, list[s
         return table.drop(columns=label, errors="ignore").assign(**{label: target.to_numpy()}), [
             label
         ]
-    names = [target] if isinstance(target, str) else list(target)
+    names = _named(table, "target", target)
     if not names:
         raise ValueError("target: found no column; name one.")
-    return table, _named(table, "target", names)
+    return table, names
 
 
-def _named(table: pd.DataFrame, argument: str, names: Sequence[str]) -> list[str]:
-    """Names of columns that there are."""
-    return [one_of(argument, name, [str(c) for c in table.columns]) for name in names]
+def _named(table: pd.DataFrame, argument: str, names: Any) -> list[str]:
+    """Names of columns that there are; one name, or several."""
+    several = isinstance(names, Sequence) and not isinstance(names, str)
+    return [
+        one_of(argument, str(name) if isinstance(name, Integral) else name, table.columns)
+        for name in (names if several else [names])
+    ]
 
 
 def _refuse_missing(table: pd.DataFrame, columns: list[str], argument: str, remedy: str) -> None:
