@@ -179,6 +179,8 @@ FIXED = np.array([[0.5, 1.0], [2.0, 0.25], [4.0, 3.0]])
 LAW = laws.GeneralizedChi2(weights=[3.0], df=[2.0], nc=[0.0])  # 1 - exp(-x/6) below x
 FLOOR = math.log(0.5)
 HALVES = np.arange(20.0) / 2
+FEW = ib.tasks.load("synthetic", n_train=4, n_test=3, ambient=2, intrinsic=2, outputs=1)
+NOISY = ib.GaussianSpace(kernels.RBF(1.0), noise=0.1)
 
 
 def is_matrix(a):
@@ -474,6 +476,31 @@ ENTRIES = {
             (2 * (20 * math.pi) ** 2 * math.pi - 10)
             * math.log2(4 * math.pi**2 / (math.sqrt(3) * 0.1 * math.sqrt(10) * float_of(a)))
         ),
+    ),
+    # Comparisons, and what examples are worth
+    "compare.kernels": (
+        "target_error",
+        lambda o: ib.compare.kernels(FEW, {"RBF": kernels.RBF(1.0)}, o, noise=0.1).bits,
+        lambda a: a.size > 0,
+        lambda a: ib.inductive_bias(NOISY.loss_law(FEW), a.reshape(-1)).bits,
+    ),
+    "compare.test_sizes": (
+        "target_error",
+        lambda o: ib.compare.test_sizes(NOISY, FEW, o, [3]).bits[0],
+        is_number,
+        lambda a: ib.inductive_bias(NOISY.loss_law(FEW), float_of(a)).bits,
+    ),
+    "worth": (
+        "target_error",
+        lambda o: ib.worth(NOISY, FEW, o).bits,
+        lambda a: is_number(a) and float_of(a) > 0,
+        lambda a: ib.inductive_bias(NOISY.loss_law(FEW), float_of(a)).bits,
+    ),
+    "bits_by_test_point": (
+        "target_error",
+        lambda o: ib.bias.bits_by_test_point(NOISY, FEW, o)[0],
+        lambda a: is_number(a) and float_of(a) > 0,
+        lambda a: ib.bias.bits_by_test_point(NOISY, FEW, float_of(a))[0],
     ),
 }
 
