@@ -181,6 +181,7 @@ FLOOR = math.log(0.5)
 HALVES = np.arange(20.0) / 2
 FEW = ib.tasks.load("synthetic", n_train=4, n_test=3, ambient=2, intrinsic=2, outputs=1)
 NOISY = ib.GaussianSpace(kernels.RBF(1.0), noise=0.1)
+NETWORKS = ib.NetworkSpace(ib.networks.mlp())
 
 
 def is_matrix(a):
@@ -202,6 +203,20 @@ def float_of(a):
 def no_array(a):
     """Whole numbers that count or name something are given as such."""
     return False
+
+
+def rare(target_error):
+    return ib.rare_event_bias(
+        NOISY,
+        FEW,
+        loss="mse",
+        target_error=target_error,
+        seed=0,
+        method="splitting",
+        particles=20,
+        moves=1,
+        progress=False,
+    )
 
 
 def other_exponential(rule):
@@ -416,18 +431,18 @@ ENTRIES = {
     "logpdf": ("x", LAW.logpdf, lambda a: True, lambda a: -a / 6.0 - math.log(6.0)),
     "icdf": ("p", LAW.icdf, lambda a: (a < 1.0).all(), lambda a: -6.0 * np.log1p(-a)),
     "quadrature": (
-        "x",
+        "x:",
         lambda o: other_exponential(LAW.quadrature(o)),
         lambda a: is_number(a) and float_of(a) > 0,
         lambda a: math.expm1(-float_of(a) / 4.0) / math.expm1(-float_of(a) / 6.0),
     ),
     "tilted_importance_sampling": (
-        "x",
+        "x:",
         lambda o: laws.tilted_importance_sampling(LAW, o, 20, seed=0).logcdf,
         lambda a: is_number(a) and 0 < float_of(a) < 6.0,
         lambda a: laws.tilted_importance_sampling(LAW, float_of(a), 20, seed=0).logcdf,
     ),
-    "sample.n": ("n", lambda o: LAW.sample(o, seed=0), no_array, None),
+    "sample.n": ("n:", lambda o: LAW.sample(o, seed=0), no_array, None),
     "sample.seed": ("seed", lambda o: LAW.sample(2, seed=o), no_array, None),
     "certified_bits": (
         "confidence",
@@ -501,6 +516,31 @@ ENTRIES = {
         lambda o: ib.bias.bits_by_test_point(NOISY, FEW, o)[0],
         lambda a: is_number(a) and float_of(a) > 0,
         lambda a: ib.bias.bits_by_test_point(NOISY, FEW, float_of(a))[0],
+    ),
+    # Simulation
+    "rare_event_bias": (
+        "target_error",
+        lambda o: rare(o).bits,
+        lambda a: a.size == 1,
+        lambda a: np.reshape(rare(float_of(a)).bits, a.shape),
+    ),
+    "NetworkSpace.sample_losses": (
+        "seed",
+        lambda o: NETWORKS.sample_losses(FEW, 1, seed=o, progress=False),
+        no_array,
+        None,
+    ),
+    "NetworkSpace.train": (
+        "n:",
+        lambda o: NETWORKS.train(FEW, o, seed=0, progress=False),
+        no_array,
+        None,
+    ),
+    "compare.draws": (
+        "n:",
+        lambda o: ib.compare.draws(lambda task: {"n": 1.0}, FEW, o, processes=1, progress=False),
+        no_array,
+        None,
     ),
 }
 
