@@ -24,12 +24,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._arguments import non_negative
+from .._progress import counter
 from ..kernels import Kernel
 from ..laws import GeneralizedChi2
 from ..spaces import GaussianSpace
 from ..tasks import Task
 from .inductive_bias import inductive_bias
 
+_FEW = 500  # training examples, up to which an average takes no time worth telling
 _MOST = 3  # numbers besides the amplitude: beyond, a lattice has too many nodes
 _STEP = 1.4  # between nodes, in standard deviations: the sum of a normal density is good to 1e-4
 _DEPTH = 8.0  # nats below the largest node, where nodes are left out
@@ -130,11 +132,14 @@ def averaged_bias(space: GaussianSpace, task: Task, target_error: float) -> Aver
         variance = float(shape.diagonal(task.X_train).mean())
         lower[-1] = min(chosen[-1], math.log(_QUIETEST * variance))
 
-    def node(x: np.ndarray) -> _Node:
-        kernel, share = _at(shape, x, noise > 0)
-        return _Node.of(kernel, share, task, target, space)
+    with counter("averaging", "spaces", shown=space.progress and task.n_train > _FEW) as bar:
 
-    lattice = _explored(node, chosen, lower, upper)
+        def node(x: np.ndarray) -> _Node:
+            kernel, share = _at(shape, x, noise > 0)
+            bar.update()
+            return _Node.of(kernel, share, task, target, space)
+
+        lattice = _explored(node, chosen, lower, upper)
     log_p = np.array([found.log_evidence + weight for found, weight in lattice])
     log_q = np.array([found.log_joint + weight for found, weight in lattice])
     low, high = _middle(lattice, log_p, target)
@@ -175,7 +180,7 @@ class _Node:
     def of(
         cls, kernel: Kernel, share: float, task: Task, target: float, like: GaussianSpace
     ) -> _Node:
-        space = GaussianSpace(kernel, noise=share, device=like.device)
+        space = GaussianSpace(kernel, noise=share, device=like.device, progress=False)
         found = space.assess(task, leave_one_out=False)
         law, quadratic = found.law, found.quadratic
         half = task.n_train * task.n_outputs / 2
