@@ -583,7 +583,7 @@ def test_ctrl_c_returns_what_is_finished(task, tmp_path):
         calls.append(progress)
         if len(calls) == 64 + 3 * 10 + 5:  # in the fourth chunk; 64 are of the configuration
             signal.raise_signal(signal.SIGINT)
-            time.sleep(1)  # Ctrl-C reaches the main thread, which stops this one
+            time.sleep(3)  # Ctrl-C reaches the main thread, which stops this one
         return 1.0
 
     file, space = tmp_path / "run.npz", make(schedule=schedule)
