@@ -218,10 +218,13 @@ def test_names_are_found():
 def test_smaller_sizes_fit_the_cells_that_have_them(path):
     """Or a chapter that was rewritten would quietly run at its full size, or not at all."""
     cells = committed(path).cells
+    full = [cell.source for cell in cells]
     notebook_form.smaller(cells)
+    changed = [old != cell.source for old, cell in zip(full, cells, strict=True)]
+    assert changed == ["smoke" in cell.metadata for cell in cells]
     for cell in cells:
         if cell.cell_type == "code":
-            notebook_form.parse(cell.source)
+            assert notebook_form.parse(cell.source) is not None
 
 
 def test_a_smaller_size_is_taken_in_every_place_and_one_that_fits_nothing_is_noticed():

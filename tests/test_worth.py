@@ -81,6 +81,18 @@ def test_examples_that_change_everything():
     assert abs(found.training[3]) < 1e-6
 
 
+def test_jitter_that_the_law_does_not_have_gives_no_worth():
+    """Found by an attack: bits of 136,633 were told as 0.007, from a covariance with jitter."""
+    X = np.linspace(0, 1, 20)[:, None]
+    task = ib.Task(X[::2], np.sin(3 * X[::2]), X[1::2], np.sin(3 * X[1::2]))
+    space = ib.GaussianSpace(ib.kernels.RBF(3.0))
+    assert space.loss_law(task).mean() > 0  # with as many digits as it takes
+    for ask in (ib.worth, ib.bias.bits_by_test_point):
+        refused = pytest.raises(ValueError, match=r"space: the covariance.*Give noise > 0")
+        with pytest.warns(UserWarning, match="singular to working precision"), refused:
+            ask(space, task, 1e-12)
+
+
 def test_groups_are_left_out_together():
     space, task = SPACES[0], a_task(seed=3)
     labels = np.array(["a", "b", "c"])[rng.integers(3, size=task.n_train)]

@@ -218,7 +218,8 @@ def _log_ratios(removals: Removals, rule: Quadrature, bits: float) -> tuple[Tens
         quadratic = (2 * q * v - p[:, None] * v * v).sum(1) + s / a_ * missed / (1 + u)
         ratio, error[rows] = rule.ratio(s / 2 * quadratic - k / 2 * torch.log1p(u))
         out[rows] = torch.log(ratio)
-        error[rows] /= ratio
+        # A sum that is not positive has no digit, however small its error is said to be.
+        error[rows] = torch.where(ratio > 0, error[rows] / ratio, torch.inf)
     return out, ~(error <= _ACCURACY * max(1.0, bits))
 
 

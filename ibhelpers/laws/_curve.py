@@ -141,7 +141,7 @@ class Curve:
     # --- the error of the sum ---------------------------------------------------------------
 
     def _bound(self, end: Tensor) -> tuple[PowerSeries, SumBound]:
-        """What the error of `trapezoid` cannot exceed, and the terms that are a power series.
+        """A bound of the error of `trapezoid`, and the terms that are a power series.
 
         Where the integrand f is analytic for -b <= Im v <= a, the sum with step h differs from the
         integral by at most
@@ -151,7 +151,8 @@ class Curve:
         A and B being the integrals of |f| along Im v = a and Im v = -b (L. N. Trefethen and J. A.
         C. Weideman, SIAM Review 56 (2014) 385, theorem 5.1). These lines are hyperbolas too, which
         cross the real axis nearer to the singularities, or farther away. Moduli cannot cancel, so
-        that few nodes give A and B, and no accident makes the bound small.
+        that few nodes give A and B, where no cancellation makes them small. They are sums and no
+        proof: a peak between the nodes may be missed, which the shifts are chosen to avoid.
         """
         pole_left = torch.where(self.pole > 0, self.pole, torch.inf)
         pole_right = torch.where(self.pole < 0, -self.pole, torch.inf)

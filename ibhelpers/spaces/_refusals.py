@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -32,6 +33,15 @@ def refuse_what_has_no_answer(
         _refuse_contradictions(task)
         refuse_certainties(kernel, variance, task)
     refuse_sizes(kernel, variance, noise)
+
+
+def refuse_removals(kernel: Kernel, jitter: float) -> NoReturn:
+    """With jitter it is another law than that of the loss, which small tasks have without."""
+    raise ValueError(
+        f"space: the covariance of the training inputs under {kernel!r} is singular to working "
+        f"precision, so that what an example is worth has no digits (jitter of {jitter:.1e} would "
+        "be needed). Give noise > 0, or a shorter lengthscale."
+    )
 
 
 def _refuse_contradictions(task: Task) -> None:

@@ -31,6 +31,7 @@ from ._conditioning import (
 from ._precise import is_within_reach, precise_law, precise_posterior
 from ._refusals import (
     not_positive_definite,
+    refuse_removals,
     refuse_what_cannot_fit,
     refuse_what_has_no_answer,
     refuse_what_is_told_apart_by_rounding,
@@ -478,9 +479,12 @@ class GaussianSpace:
         Raises
         ------
         ValueError
-            As for `loss_law`.
+            As for `loss_law`; and if the training covariance is singular to working precision in a
+            task so small that `loss_law` conditions it with more digits, and without jitter.
         """
         conditioning = self._condition(task, keep=True)
+        if conditioning.jitter and is_within_reach(self.kernel, task, self.noise):
+            refuse_removals(self.kernel, conditioning.jitter)
         (posterior,) = self._posteriors(task, conditioning, [task.n_train])
         spectrum = Spectrum.of(posterior, progress=self.progress)
         precision, influence = conditioning.inverted()

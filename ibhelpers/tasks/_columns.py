@@ -174,6 +174,7 @@ class Targets:
 
 
 def is_number(values: pd.Series) -> bool:
+    """Whether a column holds real numbers, of whatever type."""
     import pandas as pd
 
     return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_complex_dtype(values)

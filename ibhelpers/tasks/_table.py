@@ -171,7 +171,7 @@ def _split(
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Rows for training and for testing, and how they were chosen, in words."""
     n, rng = len(table), generator_of(seed)
-    if isinstance(test_size, int) and not isinstance(test_size, bool):
+    if isinstance(test_size, Integral) and not isinstance(test_size, bool):
         m = whole("test_size", test_size, at_least=1)
     else:
         m = max(1, round(n * probability("test_size", test_size)))
