@@ -63,6 +63,7 @@ def test_worth_is_what_leaving_out_adds(space, share):
     assert found.bits == pytest.approx(whole, rel=1e-9, abs=1e-10)
     error = np.abs(found.training - (np.array(anew) - whole))
     assert error.max() <= 1e-9 * max(1.0, whole)
+    assert 0 < found.error < 1e-6 * max(1.0, whole)
 
 
 def test_examples_that_change_everything():

@@ -53,12 +53,15 @@ class Worth:
         Bits that are added when an example is left out; negative where it misleads.
     groups : pandas.Series or None
         Bits that are added when a whole group is left out, by its label.
+    error : float
+        Bits by which rounding in the training covariance may put each of these numbers off.
     """
 
     bits: float
     target_error: float
     training: np.ndarray
     groups: pd.Series | None = None
+    error: float = 0.0
 
     def __repr__(self) -> str:
         """Say the range in one line."""
@@ -124,7 +127,9 @@ def worth(
         change[i] = (bits - float(inductive_bias(without, target_error).bits)) * _LOG2
     training = -change.cpu().numpy() / _LOG2
     together = None if groups is None else _of_groups(removals, groups, bits, target_error)
-    return Worth(bits, target_error, training, together)
+    at = torch.tensor([target_error], dtype=torch.float64, device=change.device)
+    error = float(removals.law.log_errors(at)) / _LOG2
+    return Worth(bits, target_error, training, together, error)
 
 
 def bits_by_test_point(space: GaussianSpace, task: Task, target_error: float) -> np.ndarray:
