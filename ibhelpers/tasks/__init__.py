@@ -1,7 +1,7 @@
 """What is to be learned: tasks by name, such as ``load("mnist")``, or of the reader's own arrays.
 
 A `Task` holds arrays for training and testing; there is one file here for each source of data,
-whose function `load` is named in `_LOADERS`.
+whose function `load`, or functions, `_LOADERS` names.
 """
 
 from __future__ import annotations
@@ -10,14 +10,28 @@ import inspect
 from collections.abc import Callable
 
 from .._arguments import one_of
-from . import cifar10, digits, fashion_mnist, few_shot, mnist, omniglot, pendulum, synthetic
+from . import (
+    california_housing,
+    cifar10,
+    digits,
+    fashion_mnist,
+    few_shot,
+    mnist,
+    omniglot,
+    pendulum,
+    synthetic,
+    tables,
+)
 from .dimension import IntrinsicDimension, intrinsic_dimension
 from .task import Task
 
 __all__ = ["IntrinsicDimension", "Task", "available", "intrinsic_dimension", "load"]
 
 _LOADERS: dict[str, Callable[..., Task]] = {
+    "breast_cancer": tables.breast_cancer,
+    "california_housing": california_housing.load,
     "cifar10": cifar10.load,
+    "diabetes": tables.diabetes,
     "digits": digits.load,
     "fashion_mnist": fashion_mnist.load,
     "few_shot": few_shot.load,
@@ -25,6 +39,7 @@ _LOADERS: dict[str, Callable[..., Task]] = {
     "omniglot": omniglot.load,
     "pendulum": pendulum.load,
     "synthetic": synthetic.load,
+    "wine": tables.wine,
 }
 
 

@@ -33,12 +33,7 @@ def split(
     ValueError
         If a count is not a positive whole number, or more is asked for than there is.
     """
-    n_train, n_test = whole("n_train", n_train, at_least=1), whole("n_test", n_test, at_least=1)
-    if n_train + n_test > len(labels):
-        raise ValueError(
-            f"n_train + n_test: asked for {n_train:,} + {n_test:,} = {n_train + n_test:,} "
-            f"examples, but there are {len(labels):,}; ask for fewer."
-        )
+    n_train, n_test = check_drawn(n_train, n_test, len(labels))
     rng = generator_of(seed)
     if not balanced:
         order = rng.permutation(len(labels))
@@ -84,6 +79,17 @@ def official_split(
         ]
         chosen.append(rng.permutation(np.concatenate(members)))
     return chosen[0], chosen[1]
+
+
+def check_drawn(n_train: int, n_test: int, available: int) -> tuple[int, int]:
+    """Two sizes as whole numbers; a ValueError unless one set of examples suffices for both."""
+    n_train, n_test = whole("n_train", n_train, at_least=1), whole("n_test", n_test, at_least=1)
+    if n_train + n_test > available:
+        raise ValueError(
+            f"n_train + n_test: asked for {n_train:,} + {n_test:,} = {n_train + n_test:,} "
+            f"examples, but there are {available:,}; ask for fewer."
+        )
+    return n_train, n_test
 
 
 def check_official(n_train: int, n_test: int, train_size: int, test_size: int) -> None:

@@ -65,22 +65,33 @@ def prepare(
             "Drop these rows or columns, or give impute=True, which fills in.",
         )
     train, test, how = _split(table, test_size, seed, groups, time)
-    X = Inputs.of(table[inputs].iloc[train])
-    y = Targets.of(table[outputs], train, classes)
-    arguments = {
+    source = f"a table of {len(table):,} rows; {how}"
+    arguments = arguments_of(table, inputs, outputs, train, test, classes)
+    return Prepared({**arguments, "name": name, "source": source}, train, test)
+
+
+def arguments_of(
+    table: pd.DataFrame,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    train: np.ndarray,
+    test: np.ndarray,
+    classes: bool | None = None,
+) -> dict[str, Any]:
+    """What `Task` is made of, from columns and rows: scaled and coded by the training rows."""
+    X = Inputs.of(table[list(inputs)].iloc[train])
+    y = Targets.of(table[list(outputs)], train, classes)
+    return {
         "X_train": X.array(table.iloc[train]),
         "y_train": y.array(train),
         "X_test": X.array(table.iloc[test]),
         "y_test": y.array(test),
         "labels_train": y.labels(train),
         "labels_test": y.labels(test),
-        "name": name,
-        "source": f"a table of {len(table):,} rows; {how}",
         "scaling": ". ".join([*X.said, *y.said]),
         "input_names": X.names,
         "output_names": y.names,
     }
-    return Prepared(arguments, train, test)
 
 
 def read(frame: Any, name: str) -> tuple[pd.DataFrame, str]:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 
 from .._arguments import one_of
-from . import cifar10, fashion_mnist, mnist, omniglot
+from . import california_housing, cifar10, fashion_mnist, mnist, omniglot
 from ._datafile import DataFile
 from ._files import (
     SHIPPED_FOLDER,
@@ -28,6 +28,7 @@ DATASETS: dict[str, tuple[DataFile, ...]] = {
     "fashion_mnist": fashion_mnist.FILES,
     "cifar10": cifar10.FILES,
     "omniglot": omniglot.FILES,
+    "california_housing": california_housing.FILES,
 }
 
 

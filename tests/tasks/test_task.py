@@ -85,14 +85,25 @@ def test_bad_input(change, message):
 
 
 def test_an_unknown_task_or_option_suggests_the_nearest():
-    with pytest.raises(ValueError, match=r"known are cifar10, .*Did you mean 'omniglot'\?"):
+    with pytest.raises(ValueError, match=r"known are .*, cifar10, .*Did you mean 'omniglot'\?"):
         tasks.load("omniglott")
     with pytest.raises(ValueError, match=r"option of 'mnist': .*Did you mean 'n_train'\?"):
         tasks.load("mnist", ntrain=10)
 
 
 @pytest.mark.parametrize(
-    "name", ["cifar10", "digits", "few_shot", "mnist", "pendulum", "synthetic"]
+    "name",
+    [
+        "breast_cancer",
+        "cifar10",
+        "diabetes",
+        "digits",
+        "few_shot",
+        "mnist",
+        "pendulum",
+        "synthetic",
+        "wine",
+    ],
 )
 def test_every_task_says_what_it_is(name):
     task = tasks.load(name, n_train=20, n_test=10, seed=1)
