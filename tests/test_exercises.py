@@ -152,10 +152,10 @@ SLIPS = [
     ("08.4", 13.9186 - np.log10(20), "That is E"),
     ("09.1", 45.0, "squared"),
     ("09.2", 191.799, "mean"),
-    ("09.3", 499.864, "together"),
+    ("09.3", 291.357, "together"),
     ("09.5", 0.08743 * 10, "all targets"),
     ("09.5", 1 / 0.087432, "divided"),
-    ("09.6", 27.2, "evidence"),
+    ("09.6", 2790.51, "amplitude 1"),
     ("10.1", lambda W, X, Y: ((X @ W - Y) ** 2).mean(axis=2), "shape"),
     ("10.2", lambda train, test, limit: np.median(test[train <= limit]), "NaN"),
     ("10.3", 1024, "bad luck"),
@@ -187,8 +187,9 @@ SLIPS = [
     ("12.4", 0.38, "nine rivals"),
     ("12.4", 0.23, "nats"),
     ("12.4", 4.83, "multiplies"),
-    ("12.5", 5, "divide"),
-    ("12.5", 0.2, "more than 9 bits"),
+    ("12.5", 1, "divide"),
+    ("12.5", 0.0, "more than 9 bits"),
+    ("12.5", 0.25, "amplitude 1"),
 ]
 
 
