@@ -24,7 +24,7 @@ from ibhelpers.kernels import (
     Polynomial,
     RationalQuadratic,
 )
-from ibhelpers.spaces import _surface
+from ibhelpers.spaces import _refusals, _surface
 from ibhelpers.spaces._descent import descend
 from ibhelpers.spaces._fit import _split
 from ibhelpers.spaces._surface import Model, Surface
@@ -342,3 +342,35 @@ def test_bad_arguments():
         fit(same, FunctionKernel(lambda A, B: -(A @ B.T)), noise=0)
     with pytest.warns(UserWarning, match="noise at its lower bound"):  # targets come twice, alike
         assert fit(same).noise > 0
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
+class Untouchable(RBF):
+    """May not be evaluated."""
+
+    def value(self, pair):
+        raise AssertionError("evaluated before it was known to fit")
+
+
+@pytest.mark.parametrize("criterion", ["evidence", "leave_one_out"])
+def test_what_cannot_fit_is_refused_before_it_starts(criterion, monkeypatch):
+    free = _surface.memory_needed(2000, 3, 2, criterion, torch.device("cpu"))
+    monkeypatch.setattr(_refusals, "free_memory", lambda device: free)
+    X = np.random.default_rng(0).standard_normal((2500, 3))
+    task = ib.Task(X, X[:, :2], X[:1], X[:1, :2])
+    message = (
+        r"task: 2,500 training examples take \d+ MiB, and \d+ MiB are free on 'cpu'. About 2,000"
+    )
+    with pytest.raises(ValueError, match=message):
+        ib.GaussianSpace.fit(task, Untouchable(1.0), criterion=criterion)
+
+
+def test_memory_counts_the_arrays():
+    """Ten thousand examples hold two arrays of 763 MiB, three to leave each out; 3 GiB suffice."""
+    sizes = [10, 400, 4000, 4096, 4097, 5000, 10_000]
+    needed = [_surface.memory_needed(n, 20, 1, "evidence", torch.device("cpu")) for n in sizes]
+    assert needed == sorted(needed)
+    assert 2 * 8 * 10_000**2 < needed[-1] < 3 * 2**30
+    assert _surface.memory_needed(10_000, 20, 1, "leave_one_out", torch.device("cpu")) < 3 * 2**30

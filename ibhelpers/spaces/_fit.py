@@ -25,7 +25,8 @@ from ..kernels.distances import absolute_distances, squared_distances
 from ..kernels.stationary import Stationary
 from ._conditioning import JITTERS
 from ._descent import Descent, descend
-from ._surface import Height, Model, Surface
+from ._refusals import refuse_what_cannot_fit
+from ._surface import Height, Model, Surface, memory_needed
 from .choice import Choice
 from .posterior import EPS
 
@@ -142,8 +143,11 @@ def choose(
     Raises
     ------
     ValueError
-        If all targets are 0, or no covariance that was tried is positive definite.
+        If the memory that is free does not suffice, all targets are 0, or no covariance that was
+        tried is positive definite.
     """
+    d, k, criterion, device = X.shape[1], Y.shape[1], question.criterion, X.device
+    refuse_what_cannot_fit(lambda n: memory_needed(n, d, k, criterion, device), len(X), 0, device)
     if not bool(Y.any()):
         raise ValueError(
             "task: all training targets are 0, so that the best amplitude is 0 and the space is a "

@@ -95,13 +95,14 @@ def refuse_what_cannot_fit(
     if needed <= free:
         return needed
     fits = bisect_right(range(n), free, key=bytes_of)
+    test = f" and {m:,} test" if m else ""
     raise ValueError(
-        f"task: {n:,} training and {m:,} test examples take {in_words(needed)}, and "
+        f"task: {n:,} training{test} examples take {in_words(needed)}, and "
         f"{in_words(free)} are free on '{device}'. "
         + (
             f"About {fits - 1:,} training examples would fit; or give a device with more."
             if fits > 1
-            else "Give fewer test examples, or a device with more memory."
+            else f"Give fewer {'test ' if m else ''}examples, or a device with more memory."
         )
     )
 

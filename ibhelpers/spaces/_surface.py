@@ -24,6 +24,7 @@ from torch import Tensor
 
 from ..kernels import Kernel
 from ..kernels.pair import Pair
+from ._conditioning import workspace
 from .posterior import EPS
 
 _TILE = 1024  # rows and columns
@@ -208,6 +209,18 @@ class Surface:
     def _forget(self, pair: Pair) -> None:
         if len(self.X) > _KEPT:
             pair.forget()
+
+
+def memory_needed(n: int, d: int, k: int, criterion: str, device: torch.device) -> int:
+    """Bytes that one evaluation takes on n examples with d inputs and k outputs.
+
+    The evidence holds the matrix and its factor, then the factor and the inverse; leaving one out,
+    the inverse and two products of its size. Few examples keep their distances, of up to two kinds.
+    """
+    arrays = 2 if criterion == "evidence" else 3
+    kept = 2 * min(n, _KEPT) ** 2
+    tiles = 8 * min(n, _TILE) ** 2  # what a kernel computes on the way
+    return 8 * (arrays * n * n + kept + tiles + n * (d + 4 * k)) + workspace(device)
 
 
 def _one_norm(A: Float64[Tensor, "n n"]) -> float:

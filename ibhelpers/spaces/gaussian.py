@@ -193,8 +193,8 @@ class GaussianSpace:
         Raises
         ------
         ValueError
-            If an argument is not of its kind, all targets are 0, or no covariance is positive
-            definite.
+            If an argument is not of its kind, the memory that is free does not suffice (about two
+            arrays of n x n numbers), all targets are 0, or no covariance is positive definite.
 
         Warns
         -----
