@@ -517,6 +517,12 @@ ENTRIES = {
         lambda a: is_number(a) and float_of(a) > 0,
         lambda a: ib.bias.bits_by_test_point(NOISY, FEW, float_of(a))[0],
     ),
+    "expected_worth": (
+        "X",
+        lambda o: ib.bias.expected_worth(NOISY, FEW, 1.0, o),
+        lambda a: a.ndim == 2 and a.size > 0 and a.shape[1] == FEW.n_inputs,
+        lambda a: ib.bias.expected_worth(NOISY, FEW, 1.0, a.tolist()),
+    ),
     # Simulation
     "rare_event_bias": (
         "target_error",

@@ -7,6 +7,7 @@ code of the paper does.
 
 from . import compare, paper
 from .averaged import AveragedBias, averaged_bias
+from .candidates import expected_worth
 from .estimates import estimate_bias
 from .evidence import Divergences, EvidenceBound, divergences, evidence_bound
 from .inductive_bias import InductiveBias, inductive_bias
@@ -29,6 +30,7 @@ __all__ = [
     "error_within_bits",
     "estimate_bias",
     "evidence_bound",
+    "expected_worth",
     "inductive_bias",
     "paper",
     "rare_event_bias",
