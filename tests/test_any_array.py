@@ -523,6 +523,12 @@ ENTRIES = {
         lambda a: a.ndim == 2 and a.size > 0 and a.shape[1] == FEW.n_inputs,
         lambda a: ib.bias.expected_worth(NOISY, FEW, 1.0, a.tolist()),
     ),
+    "gradient": (
+        "target_error",
+        lambda o: ib.bias.gradient(NOISY, FEW, o).bits,
+        lambda a: is_number(a) and float_of(a) > 0,
+        lambda a: ib.inductive_bias(NOISY.loss_law(FEW), float_of(a)).bits,
+    ),
     # Simulation
     "rare_event_bias": (
         "target_error",

@@ -10,6 +10,7 @@ from .averaged import AveragedBias, averaged_bias
 from .candidates import expected_worth
 from .estimates import estimate_bias
 from .evidence import Divergences, EvidenceBound, divergences, evidence_bound
+from .gradient import Gradient, gradient
 from .inductive_bias import InductiveBias, inductive_bias
 from .rare_event import error_within_bits, rare_event_bias
 from .trace import BridgeTrace, Trace
@@ -20,6 +21,7 @@ __all__ = [
     "BridgeTrace",
     "Divergences",
     "EvidenceBound",
+    "Gradient",
     "InductiveBias",
     "Trace",
     "Worth",
@@ -31,6 +33,7 @@ __all__ = [
     "estimate_bias",
     "evidence_bound",
     "expected_worth",
+    "gradient",
     "inductive_bias",
     "paper",
     "rare_event_bias",

@@ -35,6 +35,10 @@ class Constant(Kernel):
     def _diagonal(self, A: Float64[Tensor, "n d"]) -> Float64[Tensor, " n"]:
         return A.new_ones(len(A))
 
+    def pull_back_inputs(self, pair: Pair, W: Float64[Tensor, "n m"]) -> Float64[Tensor, "n d"]:
+        """Return 0."""
+        return torch.zeros_like(pair.A)
+
 
 @dataclass(frozen=True)
 class Linear(Kernel):
@@ -87,6 +91,10 @@ class Linear(Kernel):
     def pull_back(self, pair: Pair, W: Float64[Tensor, "n m"]) -> list[float]:
         """Return bias_variance Σ W, if the variance is free."""
         return [self.bias_variance * float(W.sum())] if self.bias_variance else []
+
+    def pull_back_inputs(self, pair: Pair, W: Float64[Tensor, "n m"]) -> Float64[Tensor, "n d"]:
+        """Return W B."""
+        return W @ pair.B
 
 
 @dataclass(frozen=True)
@@ -155,6 +163,11 @@ class Polynomial(Kernel):
             return []
         powers = self._base(pair).pow_(self.degree - 1)
         return [self.offset * self.degree * float(torch.sum(powers.mul_(W)))]
+
+    def pull_back_inputs(self, pair: Pair, W: Float64[Tensor, "n m"]) -> Float64[Tensor, "n d"]:
+        """Return degree · scale (W base^(degree − 1)) B."""
+        powers = self._base(pair).pow_(self.degree - 1)
+        return powers.mul_(W).mul_(self.degree * self.scale) @ pair.B
 
     def _base(self, pair: Pair) -> Float64[Tensor, "n m"]:
         return pair.dot_products().mul_(self.scale).add_(self.offset)

@@ -37,7 +37,7 @@ class Kernel(ABC):
 
     A kernel whose parameters training data may choose also names them in ``free()``, makes a kernel
     of others in ``with_free``, and gives derivatives in ``pull_back``; ``GaussianSpace.fit``
-    searches over them.
+    searches over them. One that is smooth in its inputs gives ``pull_back_inputs`` too.
     """
 
     @abstractmethod
@@ -67,6 +67,17 @@ class Kernel(ABC):
         result is that number's derivative with respect to the logarithms of the parameters.
         """
         return []
+
+    def pull_back_inputs(self, pair: Pair, W: Float64[Tensor, "n m"]) -> Float64[Tensor, "n d"]:
+        """Return Σ_j W_ij ∂κ(a_i, b_j)/∂a_i for every row of A.
+
+        Where both inputs are the same object, and κ depends on it through both, that is half of
+        what their sum changes by.
+        """
+        raise ValueError(
+            f"kernel: {self} has no derivative in its inputs, or none that is known; take RBF, "
+            "Matern, RationalQuadratic, Linear or Polynomial, their sums and products."
+        )
 
     def __call__(
         self,
@@ -263,6 +274,10 @@ class Sum(Kernel):
         """Return what both kernels return for the same W."""
         return self.left.pull_back(pair, W) + self.right.pull_back(pair, W)
 
+    def pull_back_inputs(self, pair: Pair, W: Float64[Tensor, "n m"]) -> Float64[Tensor, "n d"]:
+        """Return the sum of what both kernels return."""
+        return self.left.pull_back_inputs(pair, W).add_(self.right.pull_back_inputs(pair, W))
+
     def __repr__(self) -> str:
         """Return the expression that makes the kernel."""
         return f"{self.left} + {self.right}"
@@ -306,6 +321,11 @@ class Product(Kernel):
         if self.right.free():
             found += self.right.pull_back(pair, W * self.left.value(pair))
         return found
+
+    def pull_back_inputs(self, pair: Pair, W: Float64[Tensor, "n m"]) -> Float64[Tensor, "n d"]:
+        """Return the sum of what each kernel returns for W times the other's values."""
+        left = self.left.pull_back_inputs(pair, W * self.right.value(pair))
+        return left.add_(self.right.pull_back_inputs(pair, W * self.left.value(pair)))
 
     def __repr__(self) -> str:
         """Return the expression that makes the kernel."""
@@ -361,6 +381,10 @@ class Scaled(Kernel):
         of_factor = float(torch.sum(W * self.kernel.value(pair))) * self.factor
         inner = self.kernel.pull_back(pair, W)
         return [of_factor, *(self.factor * found for found in inner)]
+
+    def pull_back_inputs(self, pair: Pair, W: Float64[Tensor, "n m"]) -> Float64[Tensor, "n d"]:
+        """Return the factor times what the kernel returns."""
+        return self.kernel.pull_back_inputs(pair, W).mul_(self.factor)
 
     def __repr__(self) -> str:
         """Return the expression that makes the kernel."""

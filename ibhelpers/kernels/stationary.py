@@ -118,6 +118,14 @@ class Isotropic(Stationary):
         squares = G.sum(1) @ P.square() + G.sum(0) @ Q.square()
         return (squares - 2.0 * (P * (G @ Q)).sum(0)).tolist()
 
+    def pull_back_inputs(self, pair: Pair, W: Float64[Tensor, "n m"]) -> Float64[Tensor, "n d"]:
+        """Return Σ_j W_ij slope_ij (b_j − a_i) / lengthscale²."""
+        unit = self._unit(pair.A)
+        G = self._slope(pair.squared_distances(unit)).mul_(W)
+        centre = pair.B.mean(dim=0)  # a shift changes no difference, but makes what cancels small
+        P, Q = pair.A - centre, pair.B - centre
+        return (G @ Q - G.sum(1)[:, None] * P) / unit.square()
+
 
 @dataclass(frozen=True)
 class RBF(Isotropic):
@@ -300,6 +308,20 @@ class Matern(Isotropic):
             return torch.where(s > 0, s.neg().exp_().div_(s), 0.0)
         polynomial = 3.0 if self.nu == 1.5 else 5.0 / 3.0 * (1.0 + s)
         return s.neg().exp_().mul_(polynomial)
+
+    def pull_back_inputs(self, pair: Pair, W: Float64[Tensor, "n m"]) -> Float64[Tensor, "n d"]:
+        """Return what every isotropic kernel does, unless nu is 0.5 and two inputs are equal."""
+        if self.nu == 0.5:
+            equal = pair.squared_distances(self._unit(pair.A)) == 0
+            if pair.A is pair.B:  # an input's variance does not depend on where it is
+                equal.fill_diagonal_(False)
+            if bool(equal.any()):
+                row, other = (int(i) for i in equal.nonzero()[0])
+                raise ValueError(
+                    f"kernel: {self} has a kink where two inputs are equal, as rows {row} and "
+                    f"{other} are, and no derivative in them; take nu=1.5, or remove one of them."
+                )
+        return super().pull_back_inputs(pair, W)
 
 
 @dataclass(frozen=True)

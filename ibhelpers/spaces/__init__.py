@@ -14,6 +14,7 @@ from .infinite_network import InfiniteNetworkSpace
 from .losses import Loss, loss_function
 from .posterior import Posterior, Spectrum
 from .removals import Removals
+from .sensitivity import Sensitivity
 
 __all__ = [
     "Assessment",
@@ -26,6 +27,7 @@ __all__ = [
     "Loss",
     "Posterior",
     "Removals",
+    "Sensitivity",
     "Spectrum",
     "check_space",
     "loss_function",

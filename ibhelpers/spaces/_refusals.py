@@ -21,7 +21,9 @@ from ..kernels import Kernel
 from ..tasks import Task
 from ._conditioning import JITTERS, Conditioning
 from .posterior import EPS, TINY
+from .removals import Removals
 
+_LOST = 1e-6  # relative error beyond which no derivative is told
 _LARGEST_VARIANCE = 1e100  # of a kernel; its inverse is the smallest
 
 
@@ -42,6 +44,26 @@ def refuse_removals(kernel: Kernel, jitter: float) -> NoReturn:
         f"precision, so that what an example is worth has no digits (jitter of {jitter:.1e} would "
         "be needed). Give noise > 0, or a shorter lengthscale."
     )
+
+
+def refuse_derivatives(kernel: Kernel, removals: Removals, target_error: float) -> None:
+    """Derivatives of log P(loss <= ε) lose more digits than log P does."""
+    law = removals.law
+    if not target_error > law.offset:
+        raise ValueError(
+            f"target_error: {target_error:g} is out of reach, for no loss is below "
+            f"{law.offset:.6g}, so that the bits are infinite and have no derivative; give a "
+            "larger target, or a space with noise."
+        )
+    at = torch.tensor([target_error], dtype=torch.float64, device=law.device)
+    share = float(law.log_errors(at)) / max(1.0, abs(float(law.logcdf(target_error))))
+    if removals.spectrum.jitter or not max(share, EPS * removals.condition) < _LOST:
+        raise ValueError(
+            f"space: the covariance of the training inputs under {kernel!r} has a condition number "
+            f"of {removals.condition:.0e}, and rounding may put the log-probability off by "
+            f"{share:.0e} of it: derivatives have no six digits. Give more noise, a shorter "
+            "lengthscale, or a larger target."
+        )
 
 
 def _refuse_contradictions(task: Task) -> None:

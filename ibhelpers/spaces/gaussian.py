@@ -31,6 +31,7 @@ from ._conditioning import (
 from ._precise import is_within_reach, precise_law, precise_posterior
 from ._refusals import (
     not_positive_definite,
+    refuse_derivatives,
     refuse_removals,
     refuse_what_cannot_fit,
     refuse_what_has_no_answer,
@@ -45,6 +46,7 @@ from .hypothesis_space import Hypotheses
 from .losses import Loss, loss_function
 from .posterior import EPS, Posterior, Spectrum, warn_of_rounding, warn_of_small_residuals
 from .removals import Removals
+from .sensitivity import Sensitivity
 
 
 class GaussianSpace:
@@ -495,7 +497,24 @@ class GaussianSpace:
             influence,
             precision,
             precision @ self._tensor(task.y_train),
+            posterior.condition,
         )
+
+    def sensitivity(self, task: Task, target_error: float, *, inputs: bool = False) -> Sensitivity:
+        """How log P(loss <= ε) changes with parameters, noise, targets and, if asked for, inputs.
+
+        ``ibhelpers.bias.gradient`` gives the same for the bits.
+
+        Raises
+        ------
+        ValueError
+            If the target is out of reach, or rounding leaves the derivatives no six digits; if
+            the kernel has no derivative in its inputs; and as for `removals`.
+        """
+        removals = self.removals(task)
+        refuse_derivatives(self.kernel, removals, target_error)
+        X, X_test = self._tensor(task.X_train), self._tensor(task.X_test)
+        return Sensitivity.of(self.kernel, X, X_test, removals, target_error, inputs=inputs)
 
     def learning_curve(self, task: Task, sizes: Iterable[int]) -> dict[int, GeneralizedChi2]:
         """The exact laws of the test loss after the first few training examples, and after more.

@@ -33,6 +33,8 @@ class Removals:
         A.
     alpha : Tensor, shape (n, k)
         A Y.
+    condition : float
+        Lower bound of the condition number of the training covariance, and an estimate of it.
     """
 
     spectrum: Spectrum
@@ -41,6 +43,7 @@ class Removals:
     influence: Float64[Tensor, "m n"]
     precision: Float64[Tensor, "n n"]
     alpha: Float64[Tensor, "n k"]
+    condition: float
 
     def law_without(self, rows: Tensor) -> GeneralizedChi2:
         """The law of the loss when the examples of some rows are left out together."""
