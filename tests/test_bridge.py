@@ -24,7 +24,7 @@ def bridge(space, task, target, *, loss="zero_one", seed=0, **settings):
         target_error=target,
         method="bridge",
         seed=seed,
-        **({"particles": 60, "progress": False} | settings),
+        **({"particles": 30, "progress": False} | settings),
     )
 
 
@@ -32,6 +32,12 @@ def in_errors(bias, exact):
     """How far the bits are from the exact ones, in half widths of the interval."""
     low, high = bias.interval
     return (np.asarray(bias.bits) - exact) / ((np.asarray(high) - low) / 2)
+
+
+# Half a width is 2.13 standard errors, which 16 runs tell: Student's t with 15 degrees of freedom.
+# One number is beyond 1.6 half widths in one seed of 250, and the worst of seven in one of 50, as
+# 100 seeds of ten independent points confirmed; beyond 2.4, one number is in one seed of 8,000.
+FAR = 2.4
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +58,22 @@ def two_classes():
 # --- where the answer is known --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("space", [SPACE, ib.InfiniteNetworkSpace(depth=1)], ids=["gp", "ntk"])
-def test_squared_errors_of_known_depth(digits, space):
-    exact = np.array([1.0, 10.0, 60.0])
+class Squares(ib.losses.SquaredError):
+    """As the squared error, but of points that are turned like those of any other loss."""
+
+    curvature = 0.0
+
+
+@pytest.mark.parametrize(
+    ("space", "loss", "deepest"),
+    [(SPACE, "mse", 400.0), (ib.InfiniteNetworkSpace(depth=1), Squares(), 15.0)],
+    ids=["gp", "ntk"],
+)
+def test_squared_errors_of_known_depth(digits, space, loss, deepest):
+    exact = np.array([1.0, 10.0, deepest])
     targets = space.loss_law(digits).ilogcdf(-exact * math.log(2))
-    bias = bridge(space, digits, targets, loss="mse", particles=60)
-    assert np.abs(in_errors(bias, exact)).max() < 1.6  # three standard errors
+    bias = bridge(space, digits, targets, loss=loss, particles=100 if loss == "mse" else 30)
+    assert np.abs(in_errors(bias, exact)).max() < FAR
     assert (np.asarray(bias.interval[1]) - bias.interval[0] < 2).all()
 
 
@@ -76,35 +92,35 @@ def test_error_rates_of_two_classes_are_sums_of_orthants(two_classes):
             p[flips.count(-1)] += normal.cdf(np.inf * np.ones(len(f)), lower_limit=np.zeros(len(f)))
     exact = -np.log2(np.cumsum(p)[:3])
     bias = bridge(SPACE, two_classes, np.arange(3) / 8)
-    assert np.abs(in_errors(bias, exact)).max() < 1.6
+    assert np.abs(in_errors(bias, exact)).max() < FAR
 
 
 @pytest.mark.filterwarnings("ignore:the training data say nothing")  # which makes them independent
 def test_error_rates_of_independent_points_by_enumeration():
     """Far from all that was learned, every point is right with chance 1/k: errors are binomial."""
-    k, m = 4, 15
+    k, m = 4, 10
     X = 1000.0 * np.arange(10 + m)[:, None]
     labels = np.arange(10 + m) % k
     Y = np.eye(k)[labels]
     task = ib.Task(X[:10], Y[:10], X[10:], Y[10:], labels_test=labels[10:])
-    errors = np.array([11, 8, 4, 1, 0])
+    errors = np.array([8, 5, 1, 0])
     bias = bridge(SPACE, task, errors / m)
     exact = -stats.binom(m, 1 - 1 / k).logcdf(errors) / math.log(2)
-    assert exact[-1] == pytest.approx(30)
-    assert np.abs(in_errors(bias, exact)).max() < 1.6
+    assert exact[-1] == pytest.approx(20)
+    assert np.abs(in_errors(bias, exact)).max() < FAR
     every = bias.trace.threshold * m
     np.testing.assert_allclose(every, np.arange(every[0], -0.5, -1))  # P(errors <= j) of every j
     exact = -stats.binom(m, 1 - 1 / k).logcdf(np.round(every)) / math.log(2)
     inside = (bias.trace.low <= exact) & (exact <= bias.trace.high)
     assert inside.mean() > 0.6  # they go together
-    worst = bridge(SPACE, task, 0.5, loss=ib.losses.WorstClass())
+    worst = bridge(SPACE, task, 0.5, loss=ib.losses.WorstClass(), particles=20)
     sizes = np.bincount(labels[10:])
     exact = -sum(stats.binom(n, 1 - 1 / k).logcdf(n // 2) for n in sizes) / math.log(2)
-    assert abs(in_errors(worst, exact)) < 1.6
+    assert abs(in_errors(worst, exact)) < FAR
 
 
 def test_losses_by_brute_force(digits):
-    """50,000 plain draws, of every kind of loss; within three standard errors of both."""
+    """20,000 plain draws, of every kind of loss; within four standard errors of both."""
     labels = torch.tensor(digits.labels_test)
     matrix = np.ones((10, 10)) - np.eye(10)
     matrix[:, 3] *= 4  # a 3 is not to be called in vain
@@ -124,13 +140,13 @@ def test_losses_by_brute_force(digits):
         named = (
             ib.losses.CrossEntropy.fit(SPACE, digits, seed=0) if loss == "cross_entropy" else loss
         )
-        drawn = SPACE.sample_losses(digits, 50_000, seed=1, loss=named)
-        target = float(np.quantile(drawn, 2e-3))
+        drawn = SPACE.sample_losses(digits, 20_000, seed=1, loss=named)
+        target = float(np.quantile(drawn, 4e-3))
         p = float((drawn <= target * (1 + 1e-9)).mean())
         bias = bridge(SPACE, digits, target, loss=loss)
-        of_draws = 1 / math.sqrt(5e4 * p) / math.log(2)
+        of_draws = 1 / math.sqrt(2e4 * p) / math.log(2)
         of_bridge = (bias.interval[1] - bias.interval[0]) / 2 / 2.1
-        assert abs(bias.bits + math.log2(p)) < 3 * math.hypot(of_draws, of_bridge), loss
+        assert abs(bias.bits + math.log2(p)) < 4 * math.hypot(of_draws, of_bridge), loss
 
 
 def test_bridge_and_splitting_agree(digits):
@@ -143,7 +159,7 @@ def test_bridge_and_splitting_agree(digits):
         for seed in range(5)
     ]  # fmt: skip
     error = math.hypot(np.std(runs, ddof=1) / math.sqrt(5), (one.interval[1] - one.bits) / 2.1)
-    assert abs(np.mean(runs) - one.bits) < 3 * error
+    assert abs(np.mean(runs) - one.bits) < 4 * error
 
 
 def test_single_precision_changes_nothing_that_shows(digits):
@@ -157,14 +173,14 @@ def test_single_precision_changes_nothing_that_shows(digits):
 
 def test_a_singular_covariance_turns_directions():
     """Test points that come twice have a covariance without an inverse."""
-    task = ib.tasks.load("digits", n_train=40, n_test=6, seed=0)
+    task = ib.tasks.load("digits", n_train=40, n_test=4, seed=0)
     twice = ib.Task(
         task.X_train, task.y_train, np.tile(task.X_test, (2, 1)), np.tile(task.y_test, (2, 1)),
         labels_test=np.tile(task.labels_test, 2),
     )  # fmt: skip
-    once, both = bridge(SPACE, task, 0.0), bridge(SPACE, twice, 0.0)
+    once, both = bridge(SPACE, task, 0.25), bridge(SPACE, twice, 0.25)
     error = math.hypot(*(high - low for low, high in (once.interval, both.interval))) / 2
-    assert abs(once.bits - both.bits) < 1.6 * error
+    assert abs(once.bits - both.bits) < FAR * error
 
 
 # --- the estimate, and what speaks against it -----------------------------------------------------

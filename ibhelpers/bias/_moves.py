@@ -5,7 +5,8 @@ For a normal variable with mean μ, f = μ + e, and a fresh draw ν of the same 
 bracket that still holds the present point, until the loss is no larger than a bound that was drawn
 first, loss(f) + Exp(1)/s: I. Murray, R. P. Adams and D. J. C. MacKay, "Elliptical slice sampling",
 AISTATS 2010. What is moved at a time is what matters: all 500 test points on one ellipse can turn
-by a few degrees before one of them becomes wrong; a single point, given the others, turns freely.
+by a few degrees before one of them becomes wrong; a single point, given the others, turns freely,
+and points that know nothing of each other turn at the same time.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ import torch
 from torch import Tensor
 
 from ..spaces import Spectrum
-from ..spaces.losses import BoundLoss
+from ..spaces.losses import BoundLoss, ErrorRate
 
 _TRIES = 10  # angles a move; if none will do, the point stays, which keeps the law as well
-_BLOCK = 32  # test points between two products with the whole precision matrix
+_BLOCK = 64  # test points that turn together
+_NUMBERS = 2**20  # outputs that are turned between two looks at memory
 _GROUP = 8  # directions that turn at a time, where points cannot
-_SMOOTH = 10.0  # directions with so many times the variance of a point, given the others, turn too
+_FAR = 30.0  # standard deviations, beyond which a normal variable is not cut
+_SMOOTH = 100.0  # directions of more times the variance of a point, given the others, turn too
 
 
 @dataclass
@@ -66,25 +69,31 @@ class Moves(ABC):
 
 
 class PointMoves(Moves):
-    """Every test point in turn, given the outputs at all others.
+    r"""Test points, a block at a time, given the outputs at all others.
 
-    With Π = C⁻¹, and a loss with τ/2 |f - y|² in it, the outputs at point i are, given the others,
-    normal with variance 1/(Π_ii + τ) around d_i - ((Πd)_i + τ (d_i - r_i)) / (Π_ii + τ), where
-    d = f - M and r = y - M. Πd is brought up to date for a block of points at a time, by one
-    product of matrices.
+    With Π = C⁻¹, the outputs of a block B are, given the others, normal with covariance
+    Π_BB⁻¹ = D + G, where D is diagonal, and as large as leaves G a covariance. So they are a sum
+    g + e, and e at one point knows nothing of e at another. With d = f - M,
+
+    .. math:: g_B \mid d \sim N\bigl(d_B - D (Πd)_B,\; D - D Π_{BB} D\bigr),
+
+    and given g every point of the block turns its own e, all at the same time. Where the groups of
+    a loss make the points of a block know of each other, a block is one point, and g its centre.
     """
 
     def __init__(self, spectrum: Spectrum, loss: BoundLoss, dtype: torch.dtype) -> None:
         super().__init__(spectrum, dtype)
-        inverse = (spectrum.directions / spectrum.variance) @ spectrum.directions.T
-        self.precision = inverse.to(dtype)
-        self.own = inverse.diagonal().tolist()  # Π_ii
-        self.loss, self.weight, self.group = loss, loss.weight.tolist(), loss.group.tolist()
-        self.quadratic = loss.loss.curvature > 0
-        if self.quadratic:
-            self.residual = loss.answers.to(dtype)[:, :, None] - self.mean
-        conditional = 1 / inverse.diagonal().median()
-        smooth = spectrum.variance > _SMOOTH * conditional
+        precision = (spectrum.directions / spectrum.variance) @ spectrum.directions.T
+        given_others = 1 / precision.diagonal()
+        self.loss, self.quadratic = loss, loss.loss.curvature > 0
+        alone = len(loss.sizes) > 1
+        self.trades = isinstance(loss.loss, ErrorRate) and not alone and spectrum.mean.shape[1] > 1
+        points = torch.arange(len(precision), device=precision.device)
+        self.blocks = [
+            _Block.of(block, precision, given_others, loss, dtype)
+            for block in points.split(1 if alone else _BLOCK)
+        ]
+        smooth = spectrum.variance > _SMOOTH * given_others.median()
         self.smooth = _direction_groups(spectrum, smooth & self.free, dtype)
 
     def evaluate(self, deviations: Tensor) -> Population:
@@ -96,58 +105,134 @@ class PointMoves(Moves):
         """Turn the smooth directions, in which points hold each other fast; then every point."""
         for directions, root in self.smooth:
             turn_directions(self, population, directions, root, s, generator)
-        self._sweep_points(population, s, generator)
+        m, k, n = population.deviations.shape
+        for some in torch.arange(n).split(max(1, _NUMBERS // (m * k))):  # as caches hold
+            self._sweep(population, slice(int(some[0]), int(some[-1]) + 1), s, generator)
         population.losses = self.loss.total(population.costs)
 
-    def _sweep_points(self, population: Population, s: float, generator: torch.Generator) -> None:
-        d = population.deviations
-        m, k, n = d.shape
-        means = self.loss.means(population.costs)
-        pulled = _times(self.precision, d)  # Πd
-        for start in range(0, m, _BLOCK):
-            block = range(start, min(start + _BLOCK, m))
-            steps = d.new_empty(len(block), k * n)
-            for i in block:
-                pull = pulled[i]
-                if i > start:
-                    pull = pull + (self.precision[i, start:i] @ steps[: i - start]).view(k, n)
-                step = self._move_point(population, i, pull, means, s, generator)
-                steps[i - start] = step.view(-1)
-                d[i] += step
-            rest = slice(block.stop, m)
-            pulled[rest] += (self.precision[rest, start : block.stop] @ steps).view(-1, k, n)
+    def _sweep(
+        self, population: Population, which: slice, s: float, generator: torch.Generator
+    ) -> None:
+        d = population.deviations[..., which].contiguous()
+        costs = population.costs[:, which].contiguous()
+        means = self.loss.means(costs)
+        for block in self.blocks:
+            rows = block.rows
+            noise = _normal(d[rows].shape, d, generator)
+            g = d[rows] - _times(block.pull, d) + _times(block.root, noise)
+            if self.quadratic:
+                e = self._drawn(block, g, s, generator)
+                new = self.loss.costs(self.mean[rows] + g + e, rows)
+            else:
+                e, new = self._turned(block, d[rows] - g, g, costs[rows], means, s, generator)
+                if self.trades:
+                    new = self._traded(block, e, g, s, generator)
+            d[rows] = g + e
+            means.index_add_(0, block.group, (new - costs[rows]) * block.weight[:, None])
+            costs[rows] = new
+        population.deviations[..., which], population.costs[:, which] = d, costs
 
-    def _move_point(
+    def _drawn(self, block: _Block, g: Tensor, s: float, generator: torch.Generator) -> Tensor:
+        """e of a loss with τ/2 |f - y|² in it, which leaves it normal."""
+        tau = s * block.weight[:, None, None] * self.loss.loss.curvature / g.shape[1]
+        variance = (1 / (1 / block.variance + tau)).to(g.dtype)
+        y = self.loss.answers[block.rows].to(g.dtype)[:, :, None]
+        centre = tau * variance * (y - self.mean[block.rows] - g)
+        return centre.to(g.dtype) + variance.sqrt() * _normal(g.shape, g, generator)
+
+    def _turned(
         self,
-        population: Population,
-        i: int,
-        pull: Tensor,
+        block: _Block,
+        e: Tensor,
+        g: Tensor,
+        old: Tensor,
         means: Tensor,
         s: float,
         generator: torch.Generator,
-    ) -> Tensor:
-        """The step (k, N) of point i; costs, and means of groups, are brought up to date."""
-        d, weight = population.deviations[i], self.weight[i]
-        old, point = population.costs[i], slice(i, i + 1)
-        tau = s * weight * self.loss.loss.curvature / len(d) if self.quadratic else 0.0
-        if self.quadratic:
-            pull = pull + tau * (d - self.residual[i])
-        e = pull / (self.own[i] + tau)
-        nu = _normal(e.shape, e, generator) / math.sqrt(self.own[i] + tau)
-        centre = self.mean[i] + d - e
+    ) -> tuple[Tensor, Tensor]:
+        """e (p, k, N) of the block turned, and what its points cost then, (p, N)."""
+        p, k, n = e.shape
+        nu = block.variance.sqrt().to(e.dtype) * _normal(e.shape, e, generator)
+        bound = torch.full_like(old, math.inf)
+        if s > 0:  # in units of a point's cost
+            rest = means.amax(0) - means[block.group]
+            bound = old + (rest + _exponential(old, generator) / s) / block.weight[:, None]
+        centre = _side_by_side(self.mean[block.rows] + g)
+        answers = self.loss.answers[block.rows].repeat_interleave(n, 0)
 
         def cost(e: Tensor, which: Tensor | slice) -> Tensor:
-            return self.loss.costs((centre[:, which] + e)[None], point)[0]
+            outputs = (centre[:, which] + e).T[:, :, None]
+            return self.loss.loss.costs(outputs, answers[which])[:, 0].to(torch.float64)
 
-        if self.quadratic or s == 0:
-            bound = torch.full_like(old, math.inf)
-        else:  # in units of this point's cost
-            own_mean = means[self.group[i]]
-            bound = old + (means.amax(0) - own_mean + _exponential(old, generator) / s) / weight
-        new, new_cost = turn(e, nu, old, bound, cost, generator)
-        means[self.group[i]] += (new_cost - old) * weight
-        population.costs[i] = new_cost
-        return new - e
+        turned, new = turn(
+            _side_by_side(e), _side_by_side(nu), old.view(-1), bound.view(-1), cost, generator
+        )
+        return turned.view(k, p, n).transpose(0, 1), new.view(p, n)
+
+    def _traded(
+        self, block: _Block, e: Tensor, g: Tensor, s: float, generator: torch.Generator
+    ) -> Tensor:
+        """The label's output takes from its strongest rival's, in e; the errors after that.
+
+        A point that is hardly ever right, and then weighs exp(s / m) as much, seldom finds the way
+        by turning, nor back. What the two trade is one number t, normal and cut in two: right
+        where t is beyond an end, wrong below it. It is drawn anew, exactly.
+        """
+        own = self.loss.answers[block.rows, None, None].expand(-1, 1, e.shape[2])
+        centre = self.mean[block.rows] + g
+        rival = _largest(centre.scatter(1, own, -math.inf))
+        outputs = centre + e
+        mine, its = (outputs.gather(1, i)[:, 0].double() for i in (own, rival))
+        others = outputs.scatter(1, torch.cat([own, rival], 1), -math.inf).amax(1).double()
+        here = [e.gather(1, i)[:, 0].double() for i in (own, rival)]
+        mean, deviation = (here[1] - here[0]) / 2, (block.variance[:, 0] / 2).sqrt()
+        end = (torch.maximum(others - mine, (its - mine) / 2) - mean) / deviation
+        log_odds = torch.special.log_ndtr(-end) - torch.special.log_ndtr(end)
+        log_odds += s * block.weight[:, None]
+        u, v = (_uniform(end, end, generator) for _ in range(2))
+        sign = torch.where(u < log_odds.sigmoid(), -1.0, 1.0)
+        t = mean + deviation * sign * torch.special.ndtri(v * torch.special.ndtr(sign * end))
+        t = torch.where(end < _FAR, t, 0.0)[:, None].to(e.dtype)
+        e.scatter_add_(1, own, t).scatter_add_(1, rival, -t)
+        return self.loss.costs(centre + e, block.rows)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Test points that turn together, see `PointMoves`."""
+
+    rows: slice
+    pull: Tensor  # (p, m): D Π_B
+    root: Tensor  # (p, p), of D - D Π_BB D
+    variance: Tensor  # (p, 1, 1): D
+    weight: Tensor  # (p,)
+    group: Tensor  # (p,)
+
+    @classmethod
+    def of(
+        cls,
+        block: Tensor,
+        precision: Tensor,
+        given_others: Tensor,
+        loss: BoundLoss,
+        dtype: torch.dtype,
+    ) -> _Block:
+        """D = c / Π_ii, with the largest c."""
+        rows = slice(int(block[0]), int(block[-1]) + 1)
+        scale = given_others[rows].sqrt()
+        correlation = scale[:, None] * precision[rows, rows] * scale
+        values, vectors = torch.linalg.eigh(correlation)
+        c = 1 / values[-1]
+        root = (vectors * (1 - c * values).clamp(min=0).sqrt()) @ vectors.T
+        variance = c * given_others[rows]
+        return cls(
+            rows,
+            (variance[:, None] * precision[rows]).to(dtype),
+            (variance.sqrt()[:, None] * root).to(dtype),
+            variance[:, None, None],
+            loss.weight[rows],
+            loss.group[rows],
+        )
 
 
 class DirectionMoves(Moves):
@@ -253,6 +338,18 @@ def _direction_groups(
 def _times(matrix: Tensor, x: Tensor) -> Tensor:
     """A matrix (a, m) times x (m, k, N)."""
     return (matrix @ x.reshape(len(x), -1)).view(len(matrix), *x.shape[1:])
+
+
+def _largest(x: Tensor) -> Tensor:
+    """As x.argmax(1, keepdim=True), which takes five times as long."""
+    k = x.shape[1]
+    numbers = torch.arange(k, dtype=torch.int16, device=x.device)[:, None]
+    return torch.where(x == x.amax(1, keepdim=True), numbers, k).amin(1, keepdim=True).long()
+
+
+def _side_by_side(x: Tensor) -> Tensor:
+    """(p, k, N) as (k, p N)."""
+    return x.transpose(0, 1).reshape(x.shape[1], -1)
 
 
 def _normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:

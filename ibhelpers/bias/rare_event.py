@@ -104,9 +104,10 @@ def rare_event_bias(
     poor the moves (P. Del Moral, Feynman-Kac Formulae, Springer 2004, theorem 7.4.2). They are
     averaged in P, extinct ones as 0.
 
-    *Moves.* For losses that add up costs of test points, every point turns on an ellipse, given the
-    outputs at all others; any other loss, and a covariance that is singular, turns eight
-    directions at a time. See `ibhelpers.losses`.
+    *Moves.* For losses that add up costs of test points, points turn on ellipses, given the outputs
+    at all others, 64 at a time: what ties these to each other is drawn first, and given that each
+    turns by itself. Any other loss, and a covariance that is singular, turns eight directions at a
+    time. See `ibhelpers.losses`.
 
     *What the interval covers.* The scatter of independent runs, by Student's t for the mean of a
     log-normal variable. Runs also share what poor mixing does to them all, which it does not show:
