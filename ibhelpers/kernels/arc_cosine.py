@@ -24,7 +24,7 @@ from .kernel import Kernel
 class ArcCosine(Kernel):
     """The arc-cosine kernel: a layer of infinitely many threshold, ReLU or squared-ReLU units.
 
-    κ(a, b) = (|a| |b|)^degree J(θ) / π with θ the angle between a and b, and
+    κ(a, b) = (‖a‖ ‖b‖)^degree J(θ) / π with θ the angle between a and b, and
 
     - J = π − θ for degree 0 (threshold units),
     - J = sin θ + (π − θ) cos θ for degree 1 (ReLU),

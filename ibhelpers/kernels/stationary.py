@@ -131,7 +131,7 @@ class Isotropic(Stationary):
 class RBF(Isotropic):
     """The radial basis function (squared exponential, Gaussian) kernel.
 
-    κ(a, b) = exp(−|a − b|² / (2 lengthscale²)), where each coordinate of a − b is divided by its
+    κ(a, b) = exp(−‖a − b‖² / (2 lengthscale²)), where each coordinate of a − b is divided by its
     own lengthscale when there are several. Its hypotheses are infinitely smooth.
 
     Parameters
@@ -206,10 +206,10 @@ class RBF(Isotropic):
 class Laplace(Stationary):
     """The Laplace kernel, of the sum of absolute differences.
 
-    κ(a, b) = exp(−Σ_c |a_c − b_c| / lengthscale), as ``sklearn.metrics.pairwise.laplacian_kernel``
-    with gamma = 1 / lengthscale. Its hypotheses are continuous and nowhere smooth. The kernel
-    exp(−|a − b| / lengthscale) of the Euclidean distance, which some authors call by the same
-    name, is ``Matern(lengthscale, nu=0.5)``.
+    κ(a, b) = exp(−Σ_c abs(a_c − b_c) / lengthscale), as
+    ``sklearn.metrics.pairwise.laplacian_kernel`` with gamma = 1 / lengthscale. Its hypotheses
+    are continuous and nowhere smooth. The kernel exp(−‖a − b‖ / lengthscale) of the Euclidean
+    distance, which some authors call by the same name, is ``Matern(lengthscale, nu=0.5)``.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ class Laplace(Stationary):
 class Matern(Isotropic):
     """The Matérn kernel, whose hypotheses are as rough as one chooses.
 
-    With r = |a − b| / lengthscale, κ(a, b) is
+    With r = ‖a − b‖ / lengthscale, κ(a, b) is
 
     - exp(−r) for nu = 0.5: continuous hypotheses;
     - (1 + √3 r) exp(−√3 r) for nu = 1.5: differentiable once;
@@ -328,7 +328,7 @@ class Matern(Isotropic):
 class RationalQuadratic(Isotropic):
     """The rational quadratic kernel: RBF kernels of many lengthscales at once.
 
-    κ(a, b) = (1 + |a − b|² / (2 alpha lengthscale²))^(−alpha), a mixture of RBF kernels whose
+    κ(a, b) = (1 + ‖a − b‖² / (2 alpha lengthscale²))^(−alpha), a mixture of RBF kernels whose
     inverse squared lengthscales are gamma distributed; it tends to RBF as alpha grows.
 
     Parameters

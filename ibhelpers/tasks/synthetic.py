@@ -31,7 +31,7 @@ def load(
     """A random teacher on inputs of chosen intrinsic dimension, with label noise; made here.
 
     Inputs are x = E z with z normal in d dimensions, of variance 1/d each, and E a random D x d
-    matrix with orthonormal columns. So |x|^2 is 1 on average and two inputs are sqrt(2) apart on
+    matrix with orthonormal columns. So ‖x‖^2 is 1 on average and two inputs are sqrt(2) apart on
     average, whatever d and D are. Targets have mean 0 and variance 1 before
     the noise: over the inputs for a network, over the draws for a Gaussian process.
 
@@ -45,7 +45,7 @@ def load(
         D, the number of inputs, at least d.
     teacher : {"network", "gp"}
         A random network with one hidden layer of 64 tanh units; or a draw from the Gaussian
-        process with covariance exp(-|x - x'|^2 / 2), for up to 10,000 examples.
+        process with covariance exp(-‖x - x'‖^2 / 2), for up to 10,000 examples.
     outputs : int
         k, the number of targets.
     noise : float
