@@ -113,8 +113,8 @@ def bits_of_table(path: str, target: str, output: str | None, **options: Any) ->
 
 def examine(path: Any, target: str, *, seed: int = 0, **options: Any) -> Report:
     """Choose a space for a table by evidence, and measure."""
-    frame, name = read(path, "")
-    notes = []
+    frame, name, said = read(path, "")
+    notes = list(said)
     if len(frame) > _MOST_ROWS:
         notes.append(f"{_MOST_ROWS:,} of {len(frame):,} rows, drawn at random.")
         frame = frame.sample(_MOST_ROWS, random_state=seed).sort_index()

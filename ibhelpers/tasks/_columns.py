@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
+from numbers import Number
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_CATEGORIES = 50
+_MOST_CODES = 10  # different numbers that stand beside text as names, such as 0, 1, 2, 3+
 
 
 @dataclass(frozen=True)
@@ -43,28 +46,18 @@ class Inputs:
         constant: list[str] = []
         for column in table.columns:
             values = table[column]
-            if values.dtype.kind == "c":
-                raise ValueError(
-                    f"frame: column {column!r} holds complex numbers; give their real and "
-                    "imaginary parts as columns of their own."
-                )
-            if values.dtype.kind == "m":
-                raise ValueError(
-                    f"frame: column {column!r} holds durations; make numbers of them, such as "
-                    f"frame[{column!r}].dt.total_seconds()."
-                )
-            if pd.api.types.is_datetime64_any_dtype(values):
-                raise ValueError(
-                    f"frame: column {column!r} holds dates. Give time={column!r} to test on the "
-                    "latest rows, make numbers of it, or drop it: drop=[...]."
-                )
             if is_number(values):
-                found = values.astype(np.float64)
-                mean, deviation = float(found.mean()), float(found.std(ddof=0))
-                if found.isna().all() or not deviation > 1e-12 * abs(mean):
+                found = pd.Series(floats(values))
+                mean, deviation = location_and_scale(found.to_numpy())
+                if not deviation:
                     constant.append(column)
                     continue
-                numbers[column] = (float(found.median()), mean, deviation)
+                if not np.isfinite(deviation):
+                    raise ValueError(
+                        f"frame: the numbers in column {column!r} are too large, up to "
+                        f"{found.abs().max():.3g}; give them in another unit."
+                    )
+                numbers[column] = (_middle(found.to_numpy()), mean, deviation)
                 if found.isna().any():
                     gaps.append(column)
             else:
@@ -105,7 +98,7 @@ class Inputs:
         """The inputs of some rows, (rows, d); a category that training lacks is 0 everywhere."""
         parts = []
         for column, (median, mean, deviation) in self.numbers.items():
-            values = table[column].astype(np.float64).to_numpy(dtype=np.float64, na_value=np.nan)
+            values = floats(table[column])
             parts.append((np.where(np.isnan(values), median, values) - mean) / deviation)
         for column in self.gaps:
             parts.append(table[column].isna().to_numpy(dtype=np.float64))
@@ -127,10 +120,8 @@ class Targets:
     @classmethod
     def of(cls, table: pd.DataFrame, train: np.ndarray, classes: bool | None) -> Targets:
         """Classes where the target is no number, or where that was asked for."""
-        import pandas as pd
-
         columns = [table[c] for c in table.columns]
-        numbers = all(is_number(c) and not pd.api.types.is_bool_dtype(c) for c in columns)
+        numbers = all(map(counts_as_number, columns))
         if classes is False and not numbers:
             raise ValueError("classes: found False for a target that is not all numbers.")
         if classes or not numbers:
@@ -150,10 +141,12 @@ class Targets:
                     "classes, each of them more than once."
                 )
             return cls(codes, known.tolist(), True, [f"target: {len(known)} classes, one-hot"])
-        values = table.to_numpy(dtype=np.float64)
-        mean, deviation = values[train].mean(axis=0), values[train].std(axis=0)
-        if not (deviation > 1e-12 * np.abs(mean)).all():
+        values = np.stack([floats(c) for c in columns], axis=1)
+        mean, deviation = np.array([location_and_scale(column) for column in values[train].T]).T
+        if not deviation.all():
             raise ValueError("target: it is constant in the training rows; nothing can be learnt.")
+        if not np.isfinite(deviation).all():
+            raise ValueError("target: its numbers are too large; give them in another unit.")
         scaled = (values - mean) / deviation
         of = ", ".join(
             f"{c}: {m:.6g} and {s:.6g}"
@@ -174,10 +167,165 @@ class Targets:
 
 
 def is_number(values: pd.Series) -> bool:
-    """Whether a column holds real numbers, of whatever type."""
+    """Whether a column holds real numbers, of whatever type; true and false are 1 and 0."""
     import pandas as pd
 
-    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_complex_dtype(values)
+    if isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_complex_dtype(values):
+        return False
+    return pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values)
+
+
+def counts_as_number(values: pd.Series) -> bool:
+    """Whether a target column is numbers by itself: true and false are classes."""
+    import pandas as pd
+
+    return is_number(values) and not pd.api.types.is_bool_dtype(values)
+
+
+def floats(values: pd.Series) -> np.ndarray:
+    """A column of numbers as float64; what is missing is NaN."""
+    return values.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def location_and_scale(values: np.ndarray) -> tuple[float, float]:
+    """Mean and deviation of the numbers that there are; a deviation of 0 where they are all one.
+
+    Differences that rounding may have made do not count. An infinite deviation stands for numbers
+    whose differences overflow.
+    """
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return 0.0, 0.0
+    size = float(np.abs(known).max())
+    half = known / 2  # whose differences do not overflow
+    if not half.max() - half.min() > 8 * np.finfo(np.float64).eps * size:
+        return float(known[0]), 0.0
+    with np.errstate(over="ignore"):
+        mean = float((known / len(known)).sum())
+        peak = float(np.abs(known - mean).max())
+        if not np.isfinite(peak):
+            return mean, np.inf
+        return mean, float(peak * ((known - mean) / peak).std())  # no square over- or underflows
+
+
+def _middle(values: np.ndarray) -> float:
+    """The median of the numbers that there are; no sum of two overflows."""
+    known = np.sort(values[~np.isnan(values)])
+    return float(known[(len(known) - 1) // 2] / 2 + known[len(known) // 2] / 2)
+
+
+def refuse_what_is_no_number_or_category(argument: str, column: str, values: pd.Series) -> None:
+    """Raise a ValueError for dates, durations, lists, and numbers among which there is text."""
+    import pandas as pd
+
+    cannot = f"{argument}: column {column!r} holds"
+    if pd.api.types.is_complex_dtype(values):
+        raise ValueError(
+            f"{cannot} complex numbers; give their real and imaginary parts as columns of "
+            "their own."
+        )
+    if pd.api.types.is_timedelta64_dtype(values):
+        raise ValueError(
+            f"{cannot} durations; make numbers of them, such as "
+            f"frame[{column!r}].dt.total_seconds()."
+        )
+    if is_number(values):
+        return
+    known = values[values.notna()]
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        known = known.astype(known.cat.categories.dtype)
+    if isinstance(known.dtype, pd.PeriodDtype) or pd.api.types.is_datetime64_any_dtype(known):
+        found: type = datetime.date
+    else:
+        strange = (
+            v for v in known if not isinstance(v, (str, bytes, bool, int, float, np.generic))
+        )
+        found = next((type(v) for v in strange if not isinstance(v, (Number, pd.Interval))), str)
+    if issubclass(found, (datetime.date, datetime.time)):
+        raise ValueError(
+            f"{cannot} dates. Give time={column!r} to test on the latest rows, make numbers of it, "
+            "or drop it: drop=[...]."
+        )
+    if found is not str:
+        raise ValueError(
+            f"{cannot} values of type {found.__name__}, which are neither numbers nor categories; "
+            "give a column for each number in them, or drop it: drop=[...]."
+        )
+    _refuse_text_among_numbers(cannot, known)
+
+
+def _refuse_text_among_numbers(cannot: str, known: pd.Series) -> None:
+    """Raise a ValueError where a column of text is all dates, or numbers but for a few entries."""
+    import pandas as pd
+
+    texts = known.astype(str)
+    numbers = pd.to_numeric(texts, errors="coerce")
+    others = texts[numbers.isna()]
+    if len(others) and numbers.nunique() > _MOST_CODES:
+        raise ValueError(
+            f"{cannot} {len(texts) - len(others):,} numbers, and {len(others):,} entries that are "
+            f"none: the first is {others.iloc[0]!r}, in row {others.index[0] + 1}. Mend these, or "
+            "leave them empty."
+        )
+    if others.nunique() > _MOST_CATEGORIES and _dated(others) is not None:
+        raise ValueError(
+            f"{cannot} dates, such as {others.iloc[0]!r}. Name it as time to test on the latest "
+            "rows, make numbers of it, or drop it: drop=[...]."
+        )
+
+
+def moments(column: str, values: pd.Series) -> np.ndarray:
+    """Numbers that are in the order of a column of times: dates, numbers, or text that is dates.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these, or dates of which days and months cannot be told apart.
+    """
+    import pandas as pd
+
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        if values.cat.ordered:
+            return values.cat.codes.to_numpy(dtype=np.float64)
+        values = values.astype(values.cat.categories.dtype)
+    if is_number(values):
+        return floats(values)
+    if isinstance(values.dtype, pd.PeriodDtype):
+        values = values.dt.to_timestamp()
+    if pd.api.types.is_timedelta64_dtype(values):
+        return values.astype("int64").to_numpy()
+    if all(isinstance(value, datetime.date) for value in values):  # which dates with times are too
+        return pd.to_datetime(pd.Series(list(values)), utc=True).astype("int64").to_numpy()
+    found = _dated(values.astype(str))
+    if found is None:
+        raise ValueError(
+            f"time: column {column!r} holds {str(values.iloc[0])!r}, which is no date; give "
+            "numbers, or dates such as 2024-12-31."
+        )
+    if len(found) > 1:
+        raise ValueError(
+            f"time: the dates in column {column!r}, such as {str(values.iloc[0])!r}, may begin "
+            "with the day or with the month; write them as 2024-12-31."
+        )
+    return found[0].astype("int64").to_numpy()
+
+
+def _dated(texts: pd.Series) -> list[pd.Series] | None:
+    """Dates of a column of text, in each of the ways in which all of it can be read, or None."""
+    import pandas as pd
+
+    ways = ["ISO8601"]
+    for a in "-/.":
+        ways += [f"%d{a}%m{a}%Y", f"%m{a}%d{a}%Y", f"%d{a}%m{a}%y", f"%m{a}%d{a}%y"]
+    found: list[pd.Series] = []
+    for way in ways:
+        try:
+            read = pd.to_datetime(texts, format=way, utc=True)
+        except (ValueError, OverflowError):
+            continue
+        if not any((read.argsort() == other.argsort()).all() for other in found):
+            found.append(read)
+    return found or None
 
 
 def _text(values: pd.Series) -> pd.Series:

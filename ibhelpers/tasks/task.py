@@ -231,14 +231,17 @@ class Task:
         Parameters
         ----------
         frame : DataFrame or path
-            A data frame of pandas, or of any library whose frames have a method ``to_pandas``; or
-            the path of a CSV or parquet file.
+            A data frame of pandas, or of Arrow, Polars and the like; or the path of a parquet file
+            (which needs the package pyarrow) or of a text file. Of such a file the separator, the
+            encoding and decimal commas are found out, and said where they are not the usual ones.
         target : str, sequence of str, or Series
-            The column that is to be learned; several columns of numbers; or a column of its own.
+            The column that is to be learned; several columns of numbers; or a column of its own,
+            in the order of the rows.
         test_size : float or int
-            The share of the rows to test on, or their number.
+            The share of the rows to test on, or their number; about so many where groups, or rows
+            of one time, stay together.
         seed : int
-            Of the split.
+            Of the split, in which every class has its share of both parts.
         classes : bool, optional
             Whether numbers in the target column are classes; not, by default.
         impute : bool
@@ -247,7 +250,7 @@ class Task:
         groups : str, optional
             A column whose groups, such as patients, are not to be torn apart by the split.
         time : str, optional
-            A column by which the latest rows are tested on.
+            A column by which the latest rows are tested on: numbers, or dates, also as text.
         drop : sequence of str
             Columns to leave out, such as an identifier.
         name : str
@@ -256,8 +259,9 @@ class Task:
         Raises
         ------
         ValueError
-            If a column is not there, has gaps or infinite numbers, holds dates, or as many values
-            as names have; if the target is constant; or if too few rows are left.
+            If a file can be read in no way, or in more than one; if a column is not there, has gaps
+            or infinite numbers, holds dates, lists, text among numbers, or as many values as names
+            have; if the target is constant; or if too few rows are left.
 
         Examples
         --------
