@@ -30,7 +30,7 @@ from ._surface import Height, Model, Surface, memory_needed
 from .choice import Choice
 from .posterior import EPS
 
-CRITERIA = ("evidence", "leave_one_out")
+CRITERIA = ("evidence", "leave_one_out", "bits")
 MEANS = ("zero", "constant")
 
 _PART, _RATIO = 400, 4  # examples to start on, and the growth from one part to the next
@@ -117,9 +117,12 @@ class Question:
             starts=whole("starts", starts, at_least=1),
         )
 
-    def model(self, variance: float, jitter: float) -> Model:
-        """The parameters to be searched; ``variance`` is the shape's prior one."""
-        profiled = self.factor is None and not self.noise
+    def model(self, variance: float, jitter: float, *, closed: bool = True) -> Model:
+        """The parameters to be searched; ``variance`` is the shape's prior one.
+
+        ``closed`` says that the best amplitude is known in closed form.
+        """
+        profiled = closed and self.factor is None and not self.noise
         kernel = self.shape if profiled else Scaled(self.factor or 1.0, self.shape)
         places = range(len(kernel.free()))
         names = [_family(name) for name, _ in kernel.free()]
@@ -184,6 +187,15 @@ def choose(
             "chosen, or give more."
         )
     return _told(question, model, box, surface, ends[0], reached, sizes[0])
+
+
+def box_of(
+    model: Model, question: Question, X: Float64[Tensor, "n d"], Y: Float64[Tensor, "n k"]
+) -> _Box:
+    """Bounds of a model's parameters."""
+    typical = _over_leaves(question.shape, lambda leaf: _typical(leaf, X))
+    variance = float(typical.diagonal(X).mean())
+    return _Box.of(model, question, typical, variance, float(Y.square().mean()))
 
 
 def _told(

@@ -1,4 +1,4 @@
-"""What the training data chose, and how far to trust it."""
+"""What the data chose, and how far to trust it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ class Choice:
     noise : float
         σ², the variance of the noise.
     criterion : str
-        ``"evidence"`` or ``"leave_one_out"``.
+        ``"evidence"``, ``"leave_one_out"`` or ``"bits"``.
     value : float
         The log evidence, or the leave-one-out log predictive density, of all training data under
-        the chosen space, in nats.
+        the chosen space, in nats; or the bits that the validation data ask for.
     digits : float
         Digits that the condition number of the training covariance leaves of float64's sixteen.
     starts : tuple of float
-        The criterion that each start reached, best first, on a part of ``n_start`` examples.
+        The criterion that each start reached, best first, on a part of ``n_start`` examples; or
+        the bits where the search for fewer began.
     n_start : int
         Number of training examples in that part.
     evaluations : int
@@ -49,11 +50,14 @@ class Choice:
 
     def __repr__(self) -> str:
         """Say what was chosen, and how well it explains the data."""
-        named = "log evidence" if self.criterion == "evidence" else "leave-one-out log density"
+        named = {
+            "evidence": f"log evidence {self.value:,.1f} nats",
+            "leave_one_out": f"leave-one-out log density {self.value:,.1f} nats",
+            "bits": f"{self.value:,.1f} bits on the validation data",
+        }[self.criterion]
         lines = [
             f"{self.amplitude:.4g} * {self.kernel!r}, noise {self.noise:.4g}",
-            f"{named} {self.value:,.1f} nats; {self.digits:.0f} digits left; "
-            f"{len(self.starts)} starts",
+            f"{named}; {self.digits:.0f} digits left; {len(self.starts)} starts",
         ]
         if self.on_bound:
             lines.append("on a bound: " + ", ".join(self.on_bound))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -13,7 +14,14 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from .._arguments import ArrayLike, available_device, non_negative, torch_generator_of, whole
+from .._arguments import (
+    ArrayLike,
+    available_device,
+    non_negative,
+    positive,
+    torch_generator_of,
+    whole,
+)
 from .._fork import refuse_orphans
 from .._memory import in_words
 from ..kernels import RBF, FunctionKernel, Kernel, is_fixed
@@ -40,6 +48,7 @@ from ._refusals import (
     warn_of_jitter,
     warn_of_silence,
 )
+from ._validated import choose_by_bits
 from .assessment import Assessment
 from .choice import Choice
 from .hypothesis_space import Hypotheses
@@ -138,12 +147,16 @@ class GaussianSpace:
         hold: Collection[str] = (),
         mean: str = "zero",
         criterion: str = "evidence",
+        validation: Sequence[ArrayLike] | None = None,
+        target_error: float | None = None,
         bounds: Mapping[str, tuple[float, float]] | None = None,
         starts: int = 4,
         progress: bool = True,
         device: str | torch.device | None = None,
     ) -> GaussianSpace:
         r"""The space that explains the training data best; test data are never looked at.
+
+        Or the one that asks for the fewest bits on validation data, which are given apart.
 
         Lengthscales and the kernel's other parameters, amplitude and noise are those of the
         highest evidence, the density that the space gives the training targets before it has seen
@@ -174,8 +187,14 @@ class GaussianSpace:
             "constant" adds a constant to every hypothesis, of a variance that is chosen too. The
             other way is `Task.centred`, after which the targets are no longer independent of one
             another; the evidence does not know it.
-        criterion : {"evidence", "leave_one_out"}
-            The second is the log density of each training target given all others.
+        criterion : {"evidence", "leave_one_out", "bits"}
+            The second is the log density of each training target given all others; the third, the
+            bits that the validation data ask for, which are made few from the space of the highest
+            evidence on.
+        validation : pair of array_like, shapes (v, d) and (v, k)
+            Inputs and targets, for "bits"; the test data are for judging what was chosen.
+        target_error : float
+            For "bits": ε, a mean squared error on the validation data.
         bounds : mapping from names to pairs, optional
             Limits of the search, as ``{"lengthscale": (0.1, 10.0)}``; of the noise as a share of
             the amplitude, if both are chosen. By default in units of what is typical, and such
@@ -196,7 +215,9 @@ class GaussianSpace:
         ------
         ValueError
             If an argument is not of its kind, the memory that is free does not suffice (about two
-            arrays of n x n numbers), all targets are 0, or no covariance is positive definite.
+            arrays of n x n numbers), all targets are 0, or no covariance is positive definite; if
+            "bits" are asked for without validation data and a target, or these are
+            given without; if the target is out of reach in the space of the highest evidence.
 
         Warns
         -----
@@ -237,7 +258,18 @@ class GaussianSpace:
             bounds=bounds,
             starts=starts,
         )
-        choice = _fit.choose(X, Y, question, progress=progress)
+        judged = _validation(task, question.criterion, validation, target_error)
+        if judged is None:
+            choice = _fit.choose(X, Y, question, progress=progress)
+        else:
+
+            def judge(kernel: Kernel, noise: float) -> Sensitivity:
+                space = cls(kernel, noise=noise, device=place, progress=False)
+                with warnings.catch_warnings():  # of spaces that are tried; digits are checked
+                    warnings.simplefilter("ignore", UserWarning)
+                    return space.sensitivity(*judged)
+
+            choice = choose_by_bits(X, Y, question, judge, progress=progress)
         space = cls(
             choice.amplitude * choice.kernel, noise=choice.noise, device=place, progress=progress
         )
@@ -736,6 +768,36 @@ class GaussianSpace:
 def _sizes(task: Task) -> tuple[int, int, int, int]:
     """n, m, k, d."""
     return task.n_train, task.n_test, task.n_outputs, task.n_inputs
+
+
+def _validation(
+    task: Task,
+    criterion: str,
+    validation: Sequence[ArrayLike] | None,
+    target_error: float | None,
+) -> tuple[Task, float] | None:
+    """The training data with validation data for test data, and the target; None without."""
+    names = {"validation": validation, "target_error": target_error}
+    for name, value in names.items():
+        if (value is None) == (criterion == "bits"):
+            raise ValueError(
+                f"{name}: found {'nothing' if value is None else 'a value'} with "
+                f"criterion={criterion!r}; give both validation=(X, y) and target_error= for "
+                "criterion='bits', and neither for others."
+            )
+    if validation is None or target_error is None:
+        return None
+    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        raise ValueError(
+            f"validation: found {type(validation).__name__} of length {len(validation)}; give a "
+            "pair (X, y) of inputs and targets that are neither training nor test data."
+        )
+    try:
+        judged = Task(task.X_train, task.y_train, *validation)
+    except ValueError as error:
+        told = str(error).replace("X_test", "validation[0]").replace("y_test", "validation[1]")
+        raise ValueError(f"validation: {told}") from None
+    return judged, positive("target_error", target_error)
 
 
 def _first(task: Task, n: int) -> Task:

@@ -46,6 +46,8 @@ class Sensitivity:
         By the targets.
     X_train, X_test : Tensor or None, shapes (n, d) and (m, d)
         By the inputs, if these were asked for.
+    condition : float
+        Lower bound of the condition number of the training covariance, and an estimate of it.
     """
 
     log_probability: float
@@ -55,6 +57,7 @@ class Sensitivity:
     y_test: Float64[Tensor, "m k"]
     X_train: Float64[Tensor, "n d"] | None
     X_test: Float64[Tensor, "m d"] | None
+    condition: float
 
     @classmethod
     def of(
@@ -89,6 +92,7 @@ class Sensitivity:
             of_targets,
             -of_mean,
             *of_inputs,
+            removals.condition,
         )
 
 
