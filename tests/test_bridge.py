@@ -22,9 +22,8 @@ def bridge(space, task, target, *, loss="zero_one", seed=0, **settings):
         task,
         loss=loss,
         target_error=target,
-        method="bridge",
         seed=seed,
-        **({"particles": 30, "progress": False} | settings),
+        **({"method": "bridge", "particles": 30, "progress": False} | settings),
     )
 
 
@@ -196,6 +195,21 @@ def test_the_mean_covers_what_is_known_of_normal_logarithms():
         assert covered > 0.95 - 3 * math.sqrt(0.05 * 0.95 / 2000), v
 
 
+@pytest.mark.filterwarnings("ignore:the training data say nothing")
+@pytest.mark.parametrize(("method", "particles"), [("bridge", 20), ("splitting", 400)])
+def test_intervals_hold_the_truth_as_often_as_they_promise(method, particles):
+    """15 or fewer of 20 would be one case of 400; the record has 20 seeds of larger tasks."""
+    X, labels = 1000.0 * np.arange(9)[:, None], np.arange(9) % 3
+    Y = np.eye(3)[labels]
+    task = ib.Task(X[:5], Y[:5], X[5:], Y[5:], labels_test=labels[5:])
+    exact = -stats.binom(4, 2 / 3).logcdf(0) / math.log(2)  # 6.3 bits
+    ends = [
+        bridge(SPACE, task, 0.0, seed=seed, method=method, particles=particles).interval
+        for seed in range(20)
+    ]
+    assert sum(low <= exact <= high for low, high in ends) >= 16
+
+
 def test_extinct_runs_count_as_zero():
     mean = Mean.of(np.array([0.0, -math.inf, 0.0, -math.inf]))
     assert mean.log_p == pytest.approx(math.log(0.5)) and 0 < mean.error < math.inf
@@ -228,6 +242,9 @@ def test_bits_buy_the_error_rate_that_costs_them(digits):
 def test_the_same_seed_gives_the_same_numbers(digits):
     a, b, c = (bridge(SPACE, digits, 0.2, seed=seed, particles=20) for seed in (1, 1, 2))
     assert a.bits == b.bits != c.bits
+    several = bridge(SPACE, digits, [0.5, 0.2, 0.4], seed=1, particles=20)
+    assert several.bits[1] == a.bits  # the same walk, so that the others cost nothing
+    assert (several.trace.sweeps == a.trace.sweeps).all()
     assert a.trace.method == "bridge" and a.trace.runs >= 16
 
 
