@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
 from tqdm.auto import tqdm
 
 _LONG = 5e10  # multiplications: a second or two on two cores
+_PATIENCE = 2  # seconds that anyone waits without a bar
+_SILENT = ContextVar("silent", default=False)
 
 
 def progress_bar(what: str, work: float, *, shown: bool = True) -> tqdm:
@@ -15,13 +22,41 @@ def progress_bar(what: str, work: float, *, shown: bool = True) -> tqdm:
     return tqdm(
         total=work,
         desc=what,
-        disable=not shown or work < _LONG,
+        disable=not visible(shown) or work < _LONG,
         leave=False,
         bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed} (left: {remaining})",
     )
 
 
+def steps(what: str, total: int, unit: str, *, shown: bool = True, **more: Any) -> tqdm:
+    """A bar of so many steps, which shows once they have taken two seconds, and goes at the end."""
+    options = {"leave": False, "delay": _PATIENCE, "disable": not visible(shown)} | more
+    return tqdm(total=total, desc=what, unit=f" {unit}", **options)
+
+
 def counter(what: str, unit: str, *, shown: bool = True) -> tqdm:
-    """A count of what was done so far. It goes when it is closed."""
+    """A count of what was done so far, shown after two seconds. It goes when it is closed."""
     form = "{desc}: {n_fmt}{unit} in {elapsed}{postfix}"
-    return tqdm(desc=what, unit=f" {unit}", disable=not shown, leave=False, bar_format=form)
+    return tqdm(
+        desc=what,
+        unit=f" {unit}",
+        delay=_PATIENCE,
+        disable=not visible(shown),
+        leave=False,
+        bar_format=form,
+    )
+
+
+def visible(shown: bool) -> bool:
+    """Whether a bar shows that is to be ``shown``: where no longer bar stands for it."""
+    return shown and not _SILENT.get()
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """No bar shows for what happens inside, because one outside stands for all of it."""
+    before = _SILENT.set(True)
+    try:
+        yield
+    finally:
+        _SILENT.reset(before)

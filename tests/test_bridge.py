@@ -279,7 +279,6 @@ def test_a_bar_is_full_when_its_runs_are_done_and_no_sooner(digits, monkeypatch)
                 bars.append((self.desc.removesuffix(": "), self.n, self.total))
             super().close()
 
-    monkeypatch.setattr("ibhelpers.bias._walk.tqdm", Noted)
     monkeypatch.setattr("ibhelpers._progress.tqdm", Noted)
     bridge(SPACE, digits, 0.5, runs=8, progress=True)
     pilot, *crossings = bars

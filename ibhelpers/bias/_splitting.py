@@ -83,8 +83,9 @@ def split(
                 population.copy_survivors(generator)
                 accepted = population.move(hypotheses, moves, generator)
                 record.add_moves(accepted, population, max_bits, target)
+            bits = record.nats[-1] / math.log(2) if record.nats else 0
+            bar.set_postfix_str(f"{bits:.1f} bits", refresh=False)
             bar.update()
-            bar.set_postfix_str(f"{record.nats[-1] / math.log(2) if record.nats else 0:.1f} bits")
     return record.result(target, population)
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .._arguments import torch_generator_of
+from .._progress import steps
 from ._moves import Moves
 
 PILOTS = 200  # hypotheses of the pilot
@@ -80,8 +81,8 @@ class Pilot:
         deepest, why = float(targets.min()), ""
         while np.mean(self.seen[-1] <= reach(deepest)) < _HIT and not why:
             why = self._why_stop(deepest, max_bits) or self._step()
+            bar.set_postfix_str(f"about {self.bits():.0f} bits", refresh=False)
             bar.update()
-            bar.set_postfix_str(f"pilot, about {self.bits():.0f} bits")
         thresholds, step = self._thresholds(targets, grid)
         return Plan(
             tuple(self.s), tuple(self.sweeps), tuple(self.correlation), thresholds, step, why
@@ -197,7 +198,7 @@ def follow(
     sweeps = math.ceil(runs / at_once) * times * sum(plan.sweeps)
     what = "bridge" if times == 1 else f"bridge, {times} times the moves"
     found: list[Runs] = []
-    with tqdm(total=sweeps, desc=what, unit=" sweeps", disable=not progress, leave=False) as bar:
+    with steps(what, sweeps, "sweeps", shown=progress) as bar:
         while (left := runs - sum(len(part.log_p) for part in found)) > 0:
             found.append(_follow(moves, plan, min(at_once, left), particles, times, generator, bar))
     return Runs(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
+from tqdm.auto import tqdm
 
 from .._arguments import ArrayLike, as_array, seed_of, whole
+from .._progress import steps
 from ..laws import (
     Empirical,
     GeneralizedPareto,
@@ -34,6 +36,7 @@ def estimate_bias(
     tails: Sequence[type[FittedLaw]] = TAILS,
     n_boot: int = 200,
     seed: int = 0,
+    progress: bool = True,
 ) -> pd.DataFrame:
     """The inductive bias from sampled losses, under several laws, as a tidy table.
 
@@ -49,6 +52,8 @@ def estimate_bias(
         Resamples for the bootstrap; 0 leaves its limits out.
     seed : int
         Of the resampling.
+    progress : bool
+        Whether to show a progress bar where it takes long.
 
     Returns
     -------
@@ -109,19 +114,28 @@ def estimate_bias(
     n_boot, seed = whole("n_boot", n_boot, at_least=0), seed_of(seed)
     if not tails:
         raise ValueError("tails: found none; give at least one kind of law.")
-    tables = [_rows(kind, x, targets, n_boot, seed) for kind in tails]
+    with steps("resamples", n_boot * len(tails), "fits", shown=progress) as bar:
+        tables = []
+        for kind in tails:
+            tables.append(_rows(kind, x, targets, n_boot, seed, bar))
+            bar.update(n_boot * len(tables) - bar.n)  # also those that were not needed
     return pd.concat(tables).sort_index(kind="stable").reset_index(drop=True)
 
 
 def _rows(
-    kind: type[FittedLaw], x: np.ndarray, targets: Float[np.ndarray, " T"], n_boot: int, seed: int
+    kind: type[FittedLaw],
+    x: np.ndarray,
+    targets: Float[np.ndarray, " T"],
+    n_boot: int,
+    seed: int,
+    bar: tqdm,
 ) -> pd.DataFrame:
     """One row for every target, of one kind of law."""
     import pandas as pd
 
     law: Any = kind.fit(x)
     bias = inductive_bias(law, targets)
-    lower, upper = bias.interval or _bootstrap_limits(kind, x, targets, n_boot, seed)
+    lower, upper = bias.interval or _bootstrap_limits(kind, x, targets, n_boot, seed, bar)
     nowhere = (np.full(targets.shape, np.nan),) * 2
     profile = law.profile if isinstance(law, ScaledNoncentralChi2) else None
     wald = law.wald_interval(targets) if profile and profile.is_regular else nowhere
@@ -149,14 +163,22 @@ def _rows(
 
 
 def _bootstrap_limits(
-    kind: type[FittedLaw], x: np.ndarray, targets: Float[np.ndarray, " T"], n_boot: int, seed: int
+    kind: type[FittedLaw],
+    x: np.ndarray,
+    targets: Float[np.ndarray, " T"],
+    n_boot: int,
+    seed: int,
+    bar: tqdm,
 ) -> tuple[Float[np.ndarray, " T"], Float[np.ndarray, " T"]]:
     """Percentiles of the bits under laws fitted to resamples; the same resamples for every kind."""
     if n_boot == 0:
         return (np.full(targets.shape, np.nan),) * 2
     rng = np.random.default_rng(seed)
+    fits = []
     try:
-        fits = [kind.fit(rng.choice(x, len(x))) for _ in range(n_boot)]
+        for _ in range(n_boot):
+            fits.append(kind.fit(rng.choice(x, len(x))))
+            bar.update()
     except ValueError:  # a resample may have too many ties, where the losses have not
         return (np.full(targets.shape, np.nan),) * 2
     bits = np.array([inductive_bias(law, targets).bits for law in fits])

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from tqdm.auto import tqdm
 
 from .._arguments import ArrayLike, Values, as_array, number, seed_of, whole
+from .._progress import progress_bar, steps
 from ..kernels import Kernel
 from ..laws import GeneralizedChi2, Law, ScaledNoncentralChi2, checked_losses
 from ..tasks import Task
@@ -28,9 +32,12 @@ __all__ = [
 
 _BATCH = 5  # training examples a step, of the released program
 _RATES = (1e-2, 1e-3)  # of its Adam, for the coefficients of the mean and of the covariance
+_DENSITY = 1e4  # multiplications, about, that SciPy's noncentral density costs at one loss
 
 
-def released_law(task: Task, kernel: Kernel, *, epochs: int = 10_000, seed: int) -> GeneralizedChi2:
+def released_law(
+    task: Task, kernel: Kernel, *, epochs: int = 10_000, seed: int, progress: bool = True
+) -> GeneralizedChi2:
     r"""The law of the loss under the hypotheses that the released program draws.
 
     It conditions on the training data by training: where an exact program solves
@@ -51,6 +58,8 @@ def released_law(task: Task, kernel: Kernel, *, epochs: int = 10_000, seed: int)
         10,000 in the released program.
     seed : int
         Of the order of the batches.
+    progress : bool
+        Whether to show a progress bar once training has taken two seconds.
 
     Raises
     ------
@@ -76,8 +85,9 @@ def released_law(task: Task, kernel: Kernel, *, epochs: int = 10_000, seed: int)
     n, (m, k) = task.n_train, task.y_test.shape
     within, across, among = gram[:n, :n], gram[n:, :n], gram[n:, n:]
     rng = np.random.default_rng(seed)
-    alpha = _trained(within, task.y_train, _RATES[0], epochs, rng)
-    a = _trained(within, across.T, _RATES[1], epochs, rng)
+    with steps("training as released", 2 * epochs, "epochs", shown=progress) as bar:
+        alpha = _trained(within, task.y_train, _RATES[0], epochs, rng, bar)
+        a = _trained(within, across.T, _RATES[1], epochs, rng, bar)
     root = sqrtm(among - across @ a)
     if np.abs(np.imag(root)).max() > 1e-6 * np.abs(root).max():
         raise ValueError(
@@ -90,27 +100,33 @@ def released_law(task: Task, kernel: Kernel, *, epochs: int = 10_000, seed: int)
 
 
 def _trained(
-    gram: np.ndarray, targets: np.ndarray, rate: float, epochs: int, rng: np.random.Generator
+    gram: np.ndarray,
+    targets: np.ndarray,
+    rate: float,
+    epochs: int,
+    rng: np.random.Generator,
+    bar: tqdm,
 ) -> np.ndarray:
     """Coefficients a with gram @ a near targets, by Adam with PyTorch's settings, in float32."""
     gram, targets = gram.astype(np.float32), targets.astype(np.float32)
     a = np.zeros(targets.shape, dtype=np.float32)
-    first, second, steps = np.zeros_like(a), np.zeros_like(a), 0
+    first, second, step = np.zeros_like(a), np.zeros_like(a), 0
     for _ in range(epochs):
         order = rng.permutation(len(gram))
         for i in range(0, len(gram), _BATCH):
-            batch, steps = order[i : i + _BATCH], steps + 1
+            batch, step = order[i : i + _BATCH], step + 1
             rows = gram[batch]
             gradient = rows.T @ (rows @ a - targets[batch])
             gradient *= 2 / (len(batch) * targets.shape[1])
             first += 0.1 * (gradient - first)
             second += 0.001 * (gradient * gradient - second)
-            spread = np.sqrt(second) / math.sqrt(1 - 0.999**steps) + 1e-8
-            a -= (rate / (1 - 0.9**steps)) * first / spread
+            spread = np.sqrt(second) / math.sqrt(1 - 0.999**step) + 1e-8
+            a -= (rate / (1 - 0.9**step)) * first / spread
+        bar.update()
     return a.astype(np.float64)
 
 
-def released_fit(losses: ArrayLike) -> ScaledNoncentralChi2:
+def released_fit(losses: ArrayLike, *, progress: bool = True) -> ScaledNoncentralChi2:
     """The law that the released code fits: where ``scipy.stats.ncx2.fit(losses, floc=0)`` stops.
 
     SciPy's search starts from df = nc = 1 and gives up after a fixed number of steps. With df + nc
@@ -122,6 +138,8 @@ def released_fit(losses: ArrayLike) -> ScaledNoncentralChi2:
     ----------
     losses : array_like, shape (S,)
         At least 10 positive losses, not all equal.
+    progress : bool
+        Whether to show a progress bar where it takes long: three seconds for 10,000 losses.
 
     Returns
     -------
@@ -133,12 +151,26 @@ def released_fit(losses: ArrayLike) -> ScaledNoncentralChi2:
     ValueError
         If there are fewer than 10 losses, one is NaN, inf, zero or negative, or all are equal.
     """
-    from scipy import stats
+    from scipy import optimize, stats
 
     x = checked_losses(losses)
-    with warnings.catch_warnings():
+    most, work = 200 * 3, _DENSITY * len(x)  # evaluations, at which SciPy gives up on three numbers
+
+    def search(lack: Callable[..., float], start: Sequence[float], **options: Any) -> Any:
+        """SciPy's own, which also says how far it is."""
+
+        def seen(*given: Any) -> float:
+            bar.update(work)
+            return lack(*given)
+
+        return optimize.fmin(seen, start, **options)
+
+    with (
+        warnings.catch_warnings(),
+        progress_bar("released search", most * work, shown=progress) as bar,
+    ):
         warnings.simplefilter("ignore", RuntimeWarning)  # of densities it overflows on its way
-        df, nc, _, scale = stats.ncx2.fit(x, floc=0)
+        df, nc, _, scale = stats.ncx2.fit(x, floc=0, optimizer=search)
     law = ScaledNoncentralChi2(df, nc, scale)
     law.log_likelihood = law.log_likelihood_of(x)
     return law

@@ -12,11 +12,14 @@ from torch import Tensor
 from .._arguments import generator_of, whole
 from .._arrays import unit_of
 from .._console import printable
+from .._progress import progress_bar
 from ..kernels.distances import squared_distances
 from ..tasks import Task, intrinsic_dimension
 
 # How many examples are compared with how many at a time: 32 MB of distances.
 _ROWS = 2048
+# Multiplications, about, that choosing the closest costs beside each distance.
+_CHOOSING = 1000
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ def estimate(
     k: int = 5,
     n_resamples: int = 200,
     seed: int = 0,
+    progress: bool = True,
 ) -> ParameterEstimates:
     """Estimate the parameters of ``model_agnostic`` from a task's training set.
 
@@ -87,6 +91,8 @@ def estimate(
         Resamples that lack a class, or nearly, have no distance between classes and are left out.
     seed : int
         Seed of the resamples.
+    progress : bool
+        Whether to show progress bars where it takes long.
 
     Returns
     -------
@@ -122,7 +128,7 @@ def estimate(
     n_extremes = min(2000, max(20, int(n_pairs) // 1000))
     resamples = generator_of(seed).multinomial(n, np.full(n, 1.0 / n), size=n_resamples)
     resamples = _with_enough_pairs(resamples.astype(float), labels, n_extremes)
-    distances, rows, columns = _closest_in_all(X, labels, resamples, n_extremes)
+    distances, rows, columns = _closest_in_all(X, labels, resamples, n_extremes, progress)
     if distances[0] == 0.0:
         raise ValueError(
             f"X_train: rows {rows[0]} and {columns[0]} are identical but of different classes, so "
@@ -144,7 +150,7 @@ def estimate(
         Estimate(float(value) * unit, float(spread) * unit)
         for value, spread in zip(values, spreads, strict=True)
     )
-    dimension = intrinsic_dimension(task.X_train, k=k)
+    dimension = intrinsic_dimension(task.X_train, k=k, progress=progress)
     return ParameterEstimates(
         n=n,
         n_classes=len(np.unique(labels)),
@@ -175,6 +181,7 @@ def _closest_in_all(
     labels: Int[np.ndarray, " n"],
     resamples: Float[np.ndarray, "b n"],
     n_extremes: int,
+    progress: bool,
 ) -> tuple[Float[np.ndarray, " k"], Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
     """Return so many of the closest pairs that every resample holds more than ``n_extremes``.
 
@@ -183,7 +190,7 @@ def _closest_in_all(
     """
     k = 2 * n_extremes
     while True:
-        distances, rows, columns = closest_between_classes(X, labels, k)
+        distances, rows, columns = closest_between_classes(X, labels, k, progress=progress)
         held = [float((counts[rows] * counts[columns]).sum()) for counts in resamples]
         if min(held) > n_extremes or len(distances) < k:  # which are all there are
             return distances, rows, columns
@@ -191,7 +198,7 @@ def _closest_in_all(
 
 
 def closest_between_classes(
-    X: Float64[Tensor, "n d"], labels: Int[np.ndarray, " n"], k: int
+    X: Float64[Tensor, "n d"], labels: Int[np.ndarray, " n"], k: int, *, progress: bool = True
 ) -> tuple[Float[np.ndarray, " k"], Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
     """Return the k smallest distances between inputs of different classes, and their rows.
 
@@ -202,8 +209,10 @@ def closest_between_classes(
     best = X.new_empty(0)
     pairs = torch.empty((0, 2), dtype=torch.long, device=X.device)
     one = X.new_ones(1)
-    for i in range(0, len(X), _ROWS):
-        for j in range(0, i + 1, _ROWS):
+    blocks = [(i, j) for i in range(0, len(X), _ROWS) for j in range(0, i + 1, _ROWS)]
+    work = len(blocks) * _ROWS**2 * (X.shape[1] + _CHOOSING)
+    with progress_bar(f"distances between {len(X):,} examples", work, shown=progress) as bar:
+        for i, j in blocks:
             D = squared_distances(X[i : i + _ROWS], X[j : j + _ROWS], one)
             wanted = label[i : i + _ROWS, None] != label[j : j + _ROWS]
             if i == j:
@@ -215,6 +224,7 @@ def closest_between_classes(
             pairs = torch.cat([pairs, found + torch.tensor([i, j], device=X.device)])
             best, order = best.topk(min(k, len(best)), largest=False, sorted=True)
             pairs = pairs[order]
+            bar.update(work / len(blocks))
     rows, columns = pairs.T.cpu().numpy()
     return best.sqrt().cpu().numpy(), rows, columns
 

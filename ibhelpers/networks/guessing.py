@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 
 from .._arguments import non_negative, seed_of, whole
+from .._progress import steps
 from .._warnings import warn
 from ..tasks import Task
 from ._diagnosis import as_module, check_architecture
@@ -105,7 +105,7 @@ def guess_and_check(
     started = time.perf_counter()
     found: list[dict[str, np.ndarray]] = []
     kept = drawn = 0
-    with tqdm(total=n, unit="network", desc="guessing", disable=not progress, delay=2) as bar:
+    with steps("guessing", n, "networks", shown=progress, leave=True) as bar:
         while kept < n and drawn < max_guesses:
             numbers = np.arange(drawn, min(drawn + _BLOCK, max_guesses))
             guesses = verified(

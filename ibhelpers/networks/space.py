@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from .._arguments import available_device, seed_of, whole
 from .._fork import refuse_orphans
+from .._progress import visible
 from .._warnings import warn
 from ..spaces import Loss, loss_function
 from ..tasks import Task
@@ -412,7 +413,7 @@ class _Bar:
         self.bar = tqdm(
             total=networks,
             unit="network",
-            disable=not shown,
+            disable=not visible(shown),
             delay=2,
             desc="training",
             bar_format="{desc} {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} "

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm.auto import tqdm
-
+from .._progress import steps
 from ._datafile import DataFile
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def _downloader(file: DataFile) -> Callable[[str, str, pooch.Pooch], None]:
     def fetch(url: str, path: str, cache: pooch.Pooch) -> None:
         with (
             open(path, "wb") as output,
-            tqdm(total=file.size, unit="B", unit_scale=True, desc=Path(file.path).name) as bar,
+            steps(Path(file.path).name, file.size, "B", unit_scale=True, leave=True) as bar,
             _answer(url) as response,
         ):
             for chunk in _bytes_as_sent(response):

@@ -10,8 +10,10 @@ from jaxtyping import Float, Int
 from .._arguments import ArrayLike, as_array, whole
 from .._arrays import unit_of
 from .._console import printable
+from .._progress import progress_bar
 
 WIDER = 4  # how many times as many neighbours show what the size of the neighbourhood does
+_ROWS = 2048  # points whose neighbours are looked for at a time
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class IntrinsicDimension:
         )
 
 
-def intrinsic_dimension(X: ArrayLike, k: int = 5) -> IntrinsicDimension:
+def intrinsic_dimension(X: ArrayLike, k: int = 5, *, progress: bool = True) -> IntrinsicDimension:
     """Maximum-likelihood estimate of the intrinsic dimension of points.
 
     Among points spread evenly over a d-dimensional manifold, the log-ratios log(T_k / T_j) of a
@@ -65,6 +67,8 @@ def intrinsic_dimension(X: ArrayLike, k: int = 5) -> IntrinsicDimension:
         Points, one a row, all different; more than 4 k.
     k : int
         Neighbours of each point, at least 2.
+    progress : bool
+        Whether to show a progress bar where it takes long.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def intrinsic_dimension(X: ArrayLike, k: int = 5) -> IntrinsicDimension:
     intrinsic dimension 0.99 ± 0.02 (1,000 points, 5 neighbours)
     """
     k = whole("k", k, at_least=2)
-    distances, neighbours = _neighbours(X, k)
+    distances, neighbours = _neighbours(X, k, progress)
     n = len(distances)
     dimension, log_ratios = _estimate(distances[:, :k])
     wider, _ = _estimate(distances)
@@ -103,12 +107,12 @@ def intrinsic_dimension(X: ArrayLike, k: int = 5) -> IntrinsicDimension:
 
 
 def _neighbours(
-    X: np.ndarray, k: int
+    points: ArrayLike, k: int, progress: bool
 ) -> tuple[Float[np.ndarray, "n near"], Int[np.ndarray, "n near"]]:
     """Distances to the 4 k nearest neighbours, in increasing order, and which they are."""
     from sklearn.neighbors import NearestNeighbors  # here, because it takes a second to import
 
-    X = as_array("X", X)
+    X = as_array("X", points)
     if X.ndim != 2 or not np.isfinite(X).all():
         raise ValueError(
             f"X: found shape {X.shape}{'' if X.ndim != 2 else ' with NaN or inf'}; give a finite "
@@ -122,8 +126,15 @@ def _neighbours(
     # No square of a number shall overflow or vanish, and no common offset cost digits: the
     # dimension depends on ratios of distances alone.
     X = X / unit_of(X)
-    search = NearestNeighbors(n_neighbors=WIDER * k).fit(X - X.mean(axis=0))
-    distances, neighbours = search.kneighbors()
+    X = X - X.mean(axis=0)
+    search = NearestNeighbors(n_neighbors=WIDER * k + 1).fit(X)
+    parts = []
+    with progress_bar(f"neighbours of {len(X):,} points", X.size * len(X), shown=progress) as bar:
+        for i in range(0, len(X), _ROWS):
+            part = X[i : i + _ROWS]
+            parts.append(_without_themselves(i, *search.kneighbors(part)))
+            bar.update(part.size * len(X))
+    distances, neighbours = map(np.concatenate, zip(*parts, strict=True))
     if (equal := distances[:, 0] == 0).any():
         i = int(np.flatnonzero(equal)[0])
         raise ValueError(
@@ -131,6 +142,16 @@ def _neighbours(
             f"{neighbours[i, 0]}; remove duplicates with np.unique(X, axis=0)."
         )
     return distances, neighbours
+
+
+def _without_themselves(
+    first: int, distances: Float[np.ndarray, "r near"], neighbours: Int[np.ndarray, "r near"]
+) -> tuple[Float[np.ndarray, "r fewer"], Int[np.ndarray, "r fewer"]]:
+    """Leave out that a point is its own neighbour, for points from the ``first`` on."""
+    other = neighbours != np.arange(first, first + len(neighbours))[:, None]
+    other[other.all(axis=1), 0] = False  # points that coincide with it left no room for itself
+    shape = (len(other), -1)
+    return distances[other].reshape(shape), neighbours[other].reshape(shape)
 
 
 def _estimate(

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from ..._arguments import generator_of, one_of, probability, whole
+from ..._progress import silenced, steps
 from ...networks.checkpoint import task_identity
 from ...tasks import Task
 
@@ -133,7 +133,7 @@ def draws(
         not given. With 1, all happens in this process, on its threads. A script that asks for more
         does so below ``if __name__ == "__main__":``, as all scripts that start processes.
     progress : bool
-        Whether to show a progress bar.
+        Whether to show a progress bar. It stands for those of the question, which do not show.
 
     Returns
     -------
@@ -171,9 +171,8 @@ def draws(
             "another file name, or the tasks that it was made with."
         )
     left = [i for i, name in enumerate(names) if name not in known]
-    with tqdm(
-        total=len(parts), initial=len(parts) - len(left), desc="draws", disable=not progress
-    ) as bar:
+    done = len(parts) - len(left)
+    with steps("draws", len(parts), "draws", shown=progress, initial=done, leave=True) as bar:
         for i, values in _asked(question, [parts[i] for i in left], processes):
             known[names[left[i]]] = values
             book.add(names[left[i]], values)
@@ -246,7 +245,9 @@ def _asked(
     processes = min(whole("processes", processes, at_least=1), max(1, len(tasks)))
     if processes == 1:
         for i, task in enumerate(tasks):
-            yield i, _checked(question(task), i)
+            with silenced():
+                found = question(task)
+            yield i, _checked(found, i)
         return
     import cloudpickle  # which takes functions of a notebook, too
 
@@ -270,7 +271,8 @@ def _asked(
 def _ask(packed: bytes, task: Task) -> Mapping[str, float]:
     import cloudpickle
 
-    return cloudpickle.loads(packed)(task)
+    with silenced():
+        return cloudpickle.loads(packed)(task)
 
 
 def _one_thread() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..._arguments import seed_of, seed_of_bits, whole
+from ..._progress import steps
 from ...laws.law import Law
 from ...networks.space import NetworkSpace
 from ...tasks import Task
@@ -86,7 +87,7 @@ def models(
     seed : int
         Of the networks, and of the standard models.
     progress : bool
-        Whether to show progress bars for networks.
+        Whether to show a progress bar where it takes long, and one for the networks of a space.
 
     Returns
     -------
@@ -126,24 +127,29 @@ def models(
             f"law: found {type(law).__name__}; give a law, such as GaussianSpace.loss_law(task)."
         )
     n_networks, seed = whole("n_networks", n_networks, at_least=1), seed_of(seed)
+    models = standard_models(seed=seed) if models is None else models
     rows = []
-    for name, model in (standard_models(seed=seed) if models is None else models).items():
-        if isinstance(model, NetworkSpace):
-            losses = _network_losses(name, model, task, n_networks, seed, progress)
-        else:
-            losses = _model_losses(name, model, task)
-        bits = inductive_bias(law, np.quantile(losses["test_loss"], [0.95, 0.5, 0.05])).bits
-        rows.append(
-            {
-                "candidate": name,
-                **{key: float(np.median(losses[key])) for key in _MEASURES},
-                **dict(zip(("bits_lower", "bits", "bits_upper"), map(float, bits), strict=True)),
-                "hypotheses": len(losses["test_loss"]),
-                "diverged": losses["diverged"],
-                "seconds": losses["seconds"],
-            }
-        )
+    with steps("comparing", len(models), "models", shown=progress) as bar:
+        for name, model in models.items():
+            if isinstance(model, NetworkSpace):
+                losses = _network_losses(name, model, task, n_networks, seed, progress)
+            else:
+                losses = _model_losses(name, model, task)
+            rows.append({"candidate": name, **_row(law, losses)})
+            bar.update()
     return pd.DataFrame(rows)
+
+
+def _row(law: Law, losses: dict[str, Any]) -> dict[str, Any]:
+    """What the table says of a model with these losses."""
+    bits = inductive_bias(law, np.quantile(losses["test_loss"], [0.95, 0.5, 0.05])).bits
+    return {
+        **{key: float(np.median(losses[key])) for key in _MEASURES},
+        **dict(zip(("bits_lower", "bits", "bits_upper"), map(float, bits), strict=True)),
+        "hypotheses": len(losses["test_loss"]),
+        "diverged": losses["diverged"],
+        "seconds": losses["seconds"],
+    }
 
 
 _MEASURES = ("train_loss", "test_loss", "train_error_rate", "test_error_rate")
