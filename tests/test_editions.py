@@ -52,7 +52,7 @@ def test_a_student_finds_neither_solutions_nor_outputs_nor_checks(path):
 def test_there_is_room_for_a_guess_before_each_answer(path):
     cells = student(path).cells
     asked = [i for i, cell in enumerate(cells) if make_editions.EXPECT in cell.source]
-    assert asked
+    assert 1 <= len(asked) <= 3  # where it matters
     for i in asked:
         assert cells[i + 1].source == make_editions.GUESS
 
