@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -69,8 +70,9 @@ def test_a_rehearsal_fills_the_table(tmp_path):
     met = [what for what, row in rows.items() if row.get("met")]
     for thing in ("posterior mean", "posterior cov", "law", "networks", "bridge", "splitting"):
         assert sum(what.startswith(thing) for what in met) == 1, thing
-    for what in ("splitting through training", "worth"):  # until they are
-        assert [row["note"] for w, row in rows.items() if w.startswith(what)] == ["not built yet"]
+    assert [row["note"] for w, row in rows.items() if w.startswith("worth")] == ["not built yet"]
+    (note,) = (row["note"] for w, row in rows.items() if w.startswith("splitting through training"))
+    assert re.fullmatch(r"8 runs of 16 networks .* at least [\d.]+ bits below [\d.]+ % error", note)
     table = (tmp_path / "gpu.md").read_text(encoding="utf-8")
     assert "A rehearsal" in table and record["machine"]["cpu"] in table
     assert all(f"| {what} |" in table for what in rows)
@@ -126,7 +128,9 @@ def test_a_stage_that_fails_or_takes_too_long_does_not_end_the_others(gpu, tmp_p
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card")
-@pytest.mark.parametrize("stage", ["rates", "agreement", "large law", "networks", "rare events"])
+@pytest.mark.parametrize(
+    "stage", ["rates", "agreement", "large law", "networks", "rare events", "training"]
+)
 def test_the_stages_on_a_pretended_card(gpu, tmp_path, monkeypatch, stage):
     """Nothing meets what is on the CPU; and the CPU, which computes both, agrees with itself."""
     record = gpu._record(True, [stage]) | {"float64_flops": 1e9}

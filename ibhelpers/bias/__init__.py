@@ -13,7 +13,7 @@ from .evidence import Divergences, EvidenceBound, divergences, evidence_bound
 from .gradient import Gradient, gradient
 from .inductive_bias import InductiveBias, inductive_bias
 from .rare_event import error_within_bits, rare_event_bias
-from .trace import BridgeTrace, Trace
+from .trace import BridgeTrace, RunsTrace, Trace
 from .worth import Worth, bits_by_test_point, worth
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "EvidenceBound",
     "Gradient",
     "InductiveBias",
+    "RunsTrace",
     "Trace",
     "Worth",
     "averaged_bias",

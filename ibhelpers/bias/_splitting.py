@@ -9,7 +9,7 @@ fractions.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +21,7 @@ from .._progress import counter
 from ..laws.empirical import certified_bits
 from ..spaces import GaussianSpace, HypothesisSpace, Loss, loss_function
 from ..tasks import Task
+from ._walk import reach
 from .inductive_bias import InductiveBias
 from .trace import ACCEPTANCE, Trace
 
@@ -72,25 +73,121 @@ def split(
     concave, -log of an unbiased estimate is too large by V/2 on average; ``bits`` is less that.
     """
     particles, moves = whole("particles", particles, at_least=2), whole("moves", moves, at_least=1)
-    hypotheses = _Hypotheses.of(space, task, loss, dtype, batch)
-    generator = torch_generator_of(seed, hypotheses.device)
-    population = _Population.draw(hypotheses, particles, generator)
-    record = _Record(particles, why)
+    hypotheses = NormalMap.of(space, task, loss, dtype, batch)
+    run = Run(hypotheses, [target], particles, moves, seed, max_bits=max_bits, why=why)
     with counter("splitting", "levels", shown=progress) as bar:
-        while record.why_it_stopped is None:
-            record.add_level(*population.select(target))
-            if record.why_it_stopped is None:
-                population.copy_survivors(generator)
-                accepted = population.move(hypotheses, moves, generator)
-                record.add_moves(accepted, population, max_bits, target)
-            bits = record.nats[-1] / math.log(2) if record.nats else 0
-            bar.set_postfix_str(f"{bits:.1f} bits", refresh=False)
+        while not run.is_over:
+            run.step()
+            bar.set_postfix_str(f"{run.bits:.1f} bits", refresh=False)
             bar.update()
-    return record.result(target, population)
+    return run.record.result(target, run.population)
+
+
+class Run:
+    """One run of splitting, level by level; it can be written down and taken up again.
+
+    Parameters
+    ----------
+    hypotheses : NormalMap
+        What is moved.
+    targets : list of float
+        Errors whose probability is asked for. The run ends at the smallest, and finds at each of
+        the others what a run to it with the same seed would.
+    particles, moves, seed, max_bits, why
+        As for `split`.
+    """
+
+    def __init__(
+        self,
+        hypotheses: NormalMap,
+        targets: list[float],
+        particles: int,
+        moves: int,
+        seed: int,
+        *,
+        max_bits: float,
+        why: str,
+    ) -> None:
+        self.hypotheses, self.moves, self.max_bits = hypotheses, moves, max_bits
+        self.generator = torch_generator_of(seed, hypotheses.device)
+        self.log_p = dict.fromkeys(sorted(targets, reverse=True), -math.inf)  # of each target
+        self.passed: set[float] = set()
+        self.population = _Population.of_none(hypotheses, particles)
+        self.record = _Record(particles, why)
+
+    @property
+    def target(self) -> float:
+        """The smallest."""
+        return min(self.log_p)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the target was reached, or nothing leads there."""
+        return self.record.why_it_stopped is not None
+
+    @property
+    def bits(self) -> float:
+        """So far."""
+        return self.record.nats[-1] / math.log(2) if self.record.nats else 0.0
+
+    def variance(self) -> float:
+        """Estimated variance of log P, by the family tree."""
+        return self.population.variance(selected=self.record.reached)
+
+    def step(self) -> None:
+        """One level: kill the worse half, and move copies of the others below it."""
+        population, record = self.population, self.record
+        if not population.drawn:
+            population.draw(self.hypotheses, self.generator)
+        level, surviving, last = population.select(self.target)
+        self._count(level)
+        record.add_level(level, surviving, last)
+        if record.why_it_stopped is None:
+            population.copy_survivors(self.generator)
+            accepted = population.move(self.hypotheses, self.moves, self.generator)
+            record.add_moves(accepted, population, self.max_bits, self.target)
+
+    def _count(self, level: float) -> None:
+        """Targets at which half of the population is, and their probability."""
+        nats = self.record.nats[-1] if self.record.nats else 0.0
+        for target in self.log_p.keys() - self.passed:
+            if level <= (at_most := float(reach(target))):
+                self.passed.add(target)
+                below = float((self.population.losses <= at_most).double().mean())
+                self.log_p[target] = -nats + (math.log(below) if below else -math.inf)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that is needed to go on."""
+        record = {k: v for k, v in vars(self.record).items() if v is not None}
+        arrays = {f"population.{k}": _array(v) for k, v in vars(self.population).items()}
+        arrays |= {f"record.{k}": np.asarray(v) for k, v in record.items()}
+        arrays["generator"] = self.generator.get_state().numpy()
+        arrays["log_p"] = np.array(list(self.log_p.values()))
+        arrays["passed"] = np.array([target in self.passed for target in self.log_p])
+        return arrays
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on from there; what was not kept of a run that is over is not needed."""
+        for name, value in vars(self.population).items():
+            if (found := arrays.get(f"population.{name}")) is not None:
+                kept = found.item() if not isinstance(value, Tensor) else torch.from_numpy(found)
+                if isinstance(kept, Tensor):
+                    kept = kept.to(value.device)
+                setattr(self.population, name, kept)
+        for name in vars(self.record):
+            if (found := arrays.get(f"record.{name}")) is not None:
+                setattr(self.record, name, found.tolist())
+        self.generator.set_state(torch.from_numpy(arrays["generator"]))
+        self.passed = {t for t, yes in zip(self.log_p, arrays["passed"], strict=True) if yes}
+        self.log_p = dict(zip(self.log_p, arrays["log_p"].tolist(), strict=True))
+
+
+def _array(value: Tensor | float) -> np.ndarray:
+    return value.cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
 
 
 @dataclass(frozen=True)
-class _Hypotheses:
+class NormalMap:
     """Losses of hypotheses from the normal variables that make them, (r, k) for each."""
 
     shape: tuple[int, int]
@@ -104,7 +201,7 @@ class _Hypotheses:
     @classmethod
     def of(
         cls, space: HypothesisSpace, task: Task, loss: Loss, dtype: torch.dtype, batch: int | None
-    ) -> _Hypotheses:
+    ) -> NormalMap:
         if batch is None:
             batch = max(1, _BLOCK // (task.n_test * task.n_outputs))
         batch, evaluate = whole("batch", batch, at_least=1), loss_function(loss, task)
@@ -158,14 +255,26 @@ class _Population:
     level: float = math.inf  # all losses are below
     step: float = 0.5  # β
     counted_variance: float = 0.0  # of log P, from the families of earlier counts
-    fitted: float = 1.0  # the fraction of the hypotheses drawn that count as such
+    drawn: int = 0  # hypotheses, until so many counted as fitted as there are particles
 
     @classmethod
-    def draw(cls, hypotheses: _Hypotheses, n: int, generator: torch.Generator) -> _Population:
-        """Particles of the space: what does not count as fitted is drawn again."""
+    def of_none(cls, hypotheses: NormalMap, n: int) -> _Population:
+        """Places for n particles."""
         (r, k), device = hypotheses.shape, hypotheses.device
         z = torch.empty(r, n, k, dtype=hypotheses.dtype, device=device)
         losses = torch.full((n,), math.inf, dtype=torch.float64, device=device)
+        first = torch.arange(n, device=device)
+        return cls(z, losses, first, first, torch.ones_like(first, dtype=torch.bool))
+
+    @property
+    def fitted(self) -> float:
+        """The fraction of the hypotheses drawn that count as fitted."""
+        return len(self.losses) / self.drawn
+
+    def draw(self, hypotheses: NormalMap, generator: torch.Generator) -> None:
+        """Particles of the space: what does not count as fitted is drawn again."""
+        (r, k), n, device = hypotheses.shape, len(self.losses), hypotheses.device
+        z, losses = self.z, self.losses
         drawn, wanted = 0, torch.arange(n, device=device)
         while len(wanted):
             for i in range(0, len(wanted), hypotheses.batch):
@@ -182,17 +291,15 @@ class _Population:
                     f"space: of {drawn:,} hypotheses drawn, {n - len(wanted):,} count as fitted "
                     "and have a finite loss; let more of them count, or train for longer."
                 )
-        first = torch.arange(n, device=device)
-        survives = torch.ones_like(first, dtype=torch.bool)
-        return cls(z, losses, first, first, survives, fitted=n / drawn)
+        self.drawn = drawn
 
     def select(self, target: float) -> tuple[float, float, bool]:
         """Set the next level; return it, the fraction that survives, and whether it is the last."""
-        n, reach = len(self.losses), target + 1e-12 * abs(target)
+        n, at_most = len(self.losses), float(reach(target))
         best_of_worse_half = float(torch.sort(self.losses).values[n - n // 2])
-        last = best_of_worse_half <= reach
+        last = best_of_worse_half <= at_most
         self.level = target if last else best_of_worse_half
-        self.survives = self.losses <= reach if last else self.losses < self.level
+        self.survives = self.losses <= at_most if last else self.losses < self.level
         return self.level, float(self.survives.double().mean()), last
 
     def copy_survivors(self, generator: torch.Generator) -> None:
@@ -206,7 +313,7 @@ class _Population:
             self.counted_variance = self.variance()
             self.family = torch.arange(n, device=chosen.device)
 
-    def move(self, hypotheses: _Hypotheses, moves: int, generator: torch.Generator) -> float:
+    def move(self, hypotheses: NormalMap, moves: int, generator: torch.Generator) -> float:
         """Move all particles below the level; return the fraction of proposals accepted.
 
         While nothing is accepted, the step shrinks further, until it is pointless.
@@ -218,7 +325,7 @@ class _Population:
             self.step = min(1.0, self.step * math.exp(fraction - ACCEPTANCE))
         return accepted / proposed
 
-    def _move_once(self, hypotheses: _Hypotheses, generator: torch.Generator) -> float:
+    def _move_once(self, hypotheses: NormalMap, generator: torch.Generator) -> float:
         n, accepted = len(self.losses), 0
         for i in range(0, n, hypotheses.batch):
             block = slice(i, i + hypotheses.batch)
@@ -300,7 +407,7 @@ class _Record:
         low = max(bits - margin, 0.0)
         if not self.reached:
             return self._at_least(low, target, population, variance)
-        trace = self._trace(population, variance)
+        trace = self.trace(population, variance)
         doubt = self._doubt()
         interval = None if doubt else (low, bits + margin)
         return InductiveBias(bits, target, interval=interval, trace=trace, doubt=doubt)
@@ -319,10 +426,10 @@ class _Record:
     def _at_least(
         self, bits: float, target: float, population: _Population, variance: float
     ) -> InductiveBias:
-        trace = self._trace(population, variance)
+        trace = self.trace(population, variance)
         return InductiveBias(bits, target, interval=(bits, math.inf), at_least=True, trace=trace)
 
-    def _trace(self, population: _Population, variance: float) -> Trace:
+    def trace(self, population: _Population, variance: float) -> Trace:
         if self.reached:  # the last level is not followed by moves
             self.acceptance.append(math.nan)
             self.step.append(population.step)

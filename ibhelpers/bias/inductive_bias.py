@@ -46,7 +46,7 @@ class InductiveBias:
         of them. Where none is left, ``bits`` is a lower limit that rounding cannot touch.
     at_least : bool or ndarray
         Whether ``bits`` is a lower limit: as many are needed, and nothing says how many more.
-    trace : Trace or BridgeTrace or None
+    trace : Trace or BridgeTrace or RunsTrace or None
         How `rare_event_bias` came to the answer.
     doubt : str or ndarray of str
         Why the answer is not to be trusted, though it is the best there is; empty where nothing

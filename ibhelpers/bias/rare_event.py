@@ -8,17 +8,20 @@ better one wherever its moves mix; where both reach, they must agree.
 from __future__ import annotations
 
 import math
+import os
 
 import numpy as np
 import torch
 
 from .._arguments import ArrayLike, as_array, non_negative, one_of, positive, seed_of, whole
 from .._progress import counter
+from ..networks import NetworkSpace
 from ..spaces import GaussianSpace, HypothesisSpace, Loss
 from ..spaces.losses import NAMED, CrossEntropy, PointLoss
 from ..tasks import Task
 from ._bridge import answer, cross, moves_for, step_of, unmixed
 from ._moves import Moves
+from ._repeated import through_training
 from ._splitting import split
 from ._walk import Pilot, Plan
 from .inductive_bias import InductiveBias
@@ -40,6 +43,7 @@ def rare_event_bias(
     batch: int | None = None,
     max_bits: float | None = None,
     dtype: torch.dtype = torch.float64,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> InductiveBias:
     r"""The inductive bias under any loss, by simulation, with a 95 % interval.
@@ -47,8 +51,8 @@ def rare_event_bias(
     Parameters
     ----------
     space : HypothesisSpace
-        A `GaussianSpace`, such as `InfiniteNetworkSpace`, or a reader's own, which splitting takes.
-        Its device is used.
+        A `GaussianSpace`, such as `InfiniteNetworkSpace`; a `NetworkSpace`, whose networks are
+        trained at every move; or a reader's own, which splitting takes. Its device is used.
     task : Task
         What to learn.
     loss : {"mse", "zero_one", "cross_entropy"} or one of `ibhelpers.losses` or callable
@@ -62,11 +66,14 @@ def rare_event_bias(
         "auto" is the bridge, unless its pilot finds that moves do not mix: then it is splitting.
         ``trace.why_this_method`` says it.
     runs : int
-        Independent runs of the bridge, at least 8, and as many again with twice the moves.
+        Independent runs, at least 8: of the bridge, and as many again with twice the moves; of
+        splitting through training, half of them with twice the moves.
     particles : int, optional
-        Hypotheses a run. The bridge takes 100 and five more a step; splitting takes 1000.
+        Hypotheses a run. The bridge takes 100 and five more a step; splitting takes 1000, and
+        through training 200.
     moves : int, optional
-        Steps a level of splitting, 10 when not given. The bridge's are chosen by its pilot.
+        Steps a level of splitting, 10 when not given, and through training 8. The bridge's are
+        chosen by its pilot.
     batch : int, optional
         Hypotheses that splitting evaluates at once; as many as make four million outputs when not
         given.
@@ -74,13 +81,18 @@ def rare_event_bias(
         Stop here, with "at least b bits"; 100,000 when not given.
     dtype : torch.dtype
         torch.float64 or torch.float32, of hypotheses and costs; losses are added up in float64.
+        Of a `NetworkSpace`, only of the variables: its own ``dtype`` is that of the networks.
+    checkpoint : path-like, optional
+        An npz file, for a `NetworkSpace`, that receives the runs level by level. A run that was
+        killed goes on from there, and finds what it would have found.
     progress : bool
         Show a progress bar.
 
     Returns
     -------
     InductiveBias
-        With ``interval`` and ``trace``; ``trace.threshold`` and ``trace.bits`` of the bridge are
+        With ``interval`` and ``trace``, a `Trace`, `BridgeTrace` or `RunsTrace`;
+        ``trace.threshold`` and ``trace.bits`` of the bridge are
         the bits of every error rate on the way. Where the interval cannot be trusted it is None
         (NaN for one of several targets), and ``doubt`` says why. ``at_least`` is true where a
         target was not reached; ``bits`` is then the lower limit for the smallest loss that was.
@@ -121,6 +133,15 @@ def rare_event_bias(
     with its likes, which overstate the bits together. Where fewer than 20 of the first particles
     have descendants left, the interval is refused.
 
+    *Splitting through training.* A trained network is a function of its initial weights and its
+    data order, and these of normal variables: torch's normal numbers are σz + μ, its uniform ones
+    a + (b - a) Φ(z), and the order is that of the ranks of one variable an example and epoch. A
+    move turns the variables, trains the whole population at once, and keeps what is below the
+    level. Networks that do not count as fitted (``NetworkSpace(max_train_loss=...)``) are refused
+    all along; what fraction does is ``trace.fitted``. The interval is the bridge's, from the
+    scatter of at least eight runs, and is refused as the bridge's is; and where fewer than 20 of
+    the first particles of all runs have descendants left.
+
     A loss counts as at the target when it exceeds it by less than 1e-12 of it, so that P(errors <=
     j) is exact for every count j of errors.
 
@@ -149,6 +170,27 @@ def rare_event_bias(
         _refuse("the bridge's pilot chooses it", moves=moves, batch=batch)
     loss = _known(loss, space, task, seed)
     targets = _checked_targets(target_error, loss)
+    if isinstance(space, NetworkSpace):
+        return through_training(
+            space,
+            task,
+            loss=loss,
+            targets=targets,
+            seed=seed,
+            runs=runs,
+            particles=particles,
+            moves=moves,
+            batch=batch,
+            max_bits=limit,
+            dtype=dtype,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
+    if checkpoint is not None:
+        raise ValueError(
+            f"checkpoint: found {str(checkpoint)!r} for a {type(space).__name__}; only splitting "
+            "through training, of a NetworkSpace, takes so long that it is kept. Leave it out."
+        )
     if method != "splitting" and isinstance(space, GaussianSpace):
         bridge = moves_for(space, task, loss, dtype)
         plan = _plan(bridge, targets, seed, step_of(loss, task), limit, progress)

@@ -52,6 +52,45 @@ class Trace:
 
 
 @dataclass(frozen=True, eq=False)
+class RunsTrace:
+    """What independent runs of splitting through training found, and whether they agree.
+
+    Attributes
+    ----------
+    target_error : ndarray, shape (targets,)
+        In decreasing order.
+    log_p : ndarray, shape (runs, targets)
+        Each run's estimate of log P(loss <= target); -inf where none of its hypotheses got there.
+    moves : ndarray of int, shape (runs,)
+        A level, of each run: half of the runs made twice as many as the others.
+    runs : tuple of Trace
+        Level by level.
+    variance : ndarray, shape (targets,)
+        Of log P between runs.
+    fitted : float
+        The fraction of hypotheses drawn that count as fitted. Bits are counted from those.
+    fitted_interval : tuple of float
+        Its 95 % limits, after Clopper and Pearson.
+    doublings : int
+        How often the moves were doubled; 1 where that changed nothing.
+    why_it_stopped, why_this_method : str
+        In words.
+    """
+
+    target_error: Float[np.ndarray, " targets"]
+    log_p: Float[np.ndarray, "runs targets"]
+    moves: Int[np.ndarray, " runs"]
+    runs: tuple[Trace, ...]
+    variance: Float[np.ndarray, " targets"]
+    fitted: float
+    fitted_interval: tuple[float, float]
+    doublings: int
+    why_it_stopped: str
+    why_this_method: str
+    method: str = "splitting"
+
+
+@dataclass(frozen=True, eq=False)
 class BridgeTrace:
     """How a bridge was built by a pilot, and what the runs that followed its plan found.
 

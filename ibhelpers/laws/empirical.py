@@ -105,6 +105,14 @@ class Empirical(Law):
         return self._losses[rank.clamp(1, n) - 1]
 
 
+def fraction_limits(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Clopper-Pearson limits of a probability, of which k of n draws are known."""
+    alpha = 1 - probability("confidence", confidence)
+    low = 0.0 if k == 0 else float(special.betaincinv(k, n - k + 1, alpha / 2))
+    high = 1.0 if k == n else float(special.betaincinv(k + 1, n - k, 1 - alpha / 2))
+    return low, high
+
+
 def certified_bits(n: int, confidence: float = 0.95) -> float:
     r"""Bits that n losses certify if none of them reaches the target, -log2(1 - (α/2)^{1/n}).
 

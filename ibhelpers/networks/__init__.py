@@ -9,6 +9,7 @@ and `_diagnosis` and `_verification` find out which networks can stand side by s
 from .architectures import Architecture, cnn, linear, mlp, resnet, vit
 from .ensemble import TrainedEnsemble
 from .guessing import guess_and_check
+from .linear_law import linear_law
 from .space import NetworkSpace
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "cnn",
     "guess_and_check",
     "linear",
+    "linear_law",
     "mlp",
     "resnet",
     "vit",

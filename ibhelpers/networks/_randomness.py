@@ -35,6 +35,21 @@ def weights_of(seed: int, i: int) -> Iterator[None]:
             torch.set_default_dtype(kind)
 
 
+class Ranks:
+    """Data orders out of normal variables, one an example and epoch, by their ranks.
+
+    Every order is as likely as any other, and a small change of the variables swaps neighbours.
+    """
+
+    def __init__(self, z: np.ndarray) -> None:
+        self._z = z
+
+    def permutation(self, n: int, /) -> np.ndarray:
+        """The order of the next n variables."""
+        now, self._z = self._z[:n], self._z[n:]
+        return np.argsort(now, kind="stable")
+
+
 def order_of(seed: int, i: int) -> np.random.Generator:
     """Return the generator whose permutations, one an epoch, are the data order of hypothesis i."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(i, _ORDER)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from jaxtyping import Float
@@ -109,6 +109,15 @@ class Stack:
                     optimizer.state[held][key] = value[rows]
             held.grad = None
             held.data = held.data[rows]
+
+    @torch.no_grad()
+    def fill(self, values: Mapping[str, Tensor]) -> None:
+        """Give the networks parameters (S, ...) by name, and all else as the first one has it."""
+        for name, held in self._held.items():
+            if name in values:
+                held.copy_(values[name].mT if name in self._transposed else values[name])
+            else:
+                held.copy_(held[:1].clone().expand_as(held))
 
     def _layer_by_layer(self, X: Tensor) -> Tensor:
         """What vmap would compute, with a small part of its overhead."""

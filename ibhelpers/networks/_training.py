@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..tasks import Task
+from ._randomness import Ranks
 from ._recipe import LOSSES, Recipe
 from ._stack import Stack
 
@@ -76,7 +77,7 @@ def train(
     learn: Examples,
     test: Examples,
     recipe: Recipe,
-    orders: Sequence[np.random.Generator],
+    orders: Sequence[np.random.Generator | Ranks],
     *,
     rows: int,
     curves: bool = False,
@@ -96,7 +97,7 @@ def train(
         Training and test set.
     recipe : Recipe
         How to train.
-    orders : sequence of numpy.random.Generator
+    orders : sequence of numpy.random.Generator or Ranks
         One a network; its permutations are the network's data order, one an epoch.
     rows : int
         How many examples to evaluate at a time.
@@ -139,7 +140,7 @@ def train_epoch(
     optimizer: torch.optim.Optimizer,
     data: Examples,
     recipe: Recipe,
-    orders: Sequence[np.random.Generator],
+    orders: Sequence[np.random.Generator | Ranks],
     epoch: int,
     tick: Callable[[int], object],
 ) -> None:

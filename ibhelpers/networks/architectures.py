@@ -15,7 +15,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from .._arguments import one_of, whole
+from .._arguments import one_of, positive, whole
 from ..tasks import Task
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -51,8 +51,14 @@ class Architecture:
         return self.description
 
 
-def linear() -> Architecture:
+def linear(std: float | None = None) -> Architecture:
     """Affine functions of the inputs.
+
+    Parameters
+    ----------
+    std : float, optional
+        Initial weights and biases are normal with this standard deviation, so that `linear_law`
+        knows what becomes of them; torch's own, which are uniform, when not given.
 
     Examples
     --------
@@ -60,11 +66,16 @@ def linear() -> Architecture:
     >>> ib.networks.linear()(ib.tasks.load("digits"))
     Linear(in_features=64, out_features=10, bias=True)
     """
-    return Architecture("linear()", _linear)
+    said = "linear()" if std is None else f"linear(std={positive('std', std):g})"
+    return Architecture(said, partial(_linear, std))
 
 
-def _linear(task: Task) -> nn.Module:
-    return nn.Linear(task.n_inputs, task.n_outputs)
+def _linear(std: float | None, task: Task) -> nn.Module:
+    layer = nn.Linear(task.n_inputs, task.n_outputs)
+    if std is not None:
+        for parameter in layer.parameters():
+            nn.init.normal_(parameter, std=std)
+    return layer
 
 
 def mlp(

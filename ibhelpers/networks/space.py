@@ -15,13 +15,15 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from .._arguments import available_device, seed_of, whole
+from .._arguments import available_device, non_negative, seed_of, whole
 from .._fork import refuse_orphans
 from .._progress import visible
 from .._warnings import warn
-from ..spaces import Loss, loss_function
+from ..spaces import Hypotheses, Loss, loss_function
 from ..tasks import Task
 from ._diagnosis import as_module, check_architecture
+from ._initialisers import InitialWeights
+from ._map import hypotheses_of
 from ._memory import Chunk, choose_chunk, is_out_of_memory
 from ._optimizers import Schedule
 from ._randomness import order_of, weights_of
@@ -128,6 +130,7 @@ class NetworkSpace:
         device: str | torch.device | None = None,
         dtype: torch.dtype = torch.float32,
         chunk: int | str = "auto",
+        max_train_loss: float | None = None,
     ) -> None:
         if not callable(architecture) or isinstance(architecture, nn.Module):
             raise ValueError(
@@ -150,13 +153,17 @@ class NetworkSpace:
         )
         self.device, self.dtype = available_device(device), dtype
         self.chunk = None if chunk == "auto" else whole("chunk", chunk, at_least=1)
+        if max_train_loss is not None:
+            max_train_loss = non_negative("max_train_loss", max_train_loss)
+        self.max_train_loss = max_train_loss
 
     def __repr__(self) -> str:
         """Say what the space is in one line."""
-        r = self.recipe
+        r, limit = self.recipe, self.max_train_loss
+        fitted = "" if limit is None else f"max_train_loss={limit:g}, "
         return (
             f"NetworkSpace({self.architecture!r}, optimizer={r.optimizer!r}, lr={r.lr:g}, "
-            f"epochs={r.epochs}, batch_size={r.batch_size}, loss={r.loss!r}, "
+            f"epochs={r.epochs}, batch_size={r.batch_size}, loss={r.loss!r}, {fitted}"
             f"device='{self.device}')"
         )
 
@@ -167,7 +174,8 @@ class NetworkSpace:
             found = f"{type(self).__name__!r} object has no attribute {name!r}"
             if name == "loss_law":
                 found += (
-                    ": the law of trained networks is not known exactly. Draw "
+                    ": the law of trained networks is not known exactly, but for linear ones "
+                    "(ibhelpers.networks.linear_law). Draw "
                     "space.sample_losses(task, n, seed=0) and give them to "
                     "ibhelpers.laws.Empirical, or ask ibhelpers.InfiniteNetworkSpace(depth) for "
                     "the exact law at infinite width."
@@ -276,32 +284,96 @@ class NetworkSpace:
             Of the initial weights and the data orders.
         loss : {"mse", "zero_one"} or callable
             Of the outputs at the test points, whatever the networks were trained with; see
-            `GaussianSpace.sample_losses`. The loss of a network that diverged is NaN.
+            `GaussianSpace.sample_losses`. The loss of a network that diverged is NaN. With a
+            ``max_train_loss`` the losses are those of the first n hypotheses that count as fitted.
         progress : bool
             Whether to show a progress bar.
 
         Raises
         ------
         ValueError, MemoryError
-            As for `train`.
+            As for `train`; if fewer than one hypothesis in a thousand counts as fitted.
         KeyboardInterrupt
             If interrupted: fewer losses than were asked for are no sample of n.
         """
         evaluate = loss_function(loss, task)
-        reported = {"mse": "test_loss", "zero_one": "test_error_rate"}
         of_training = loss == "zero_one" or loss == self.recipe.loss
-        ensemble = self.train(
-            task, n, seed=seed, curves=False, outputs=not of_training, progress=progress
-        )
-        if len(ensemble) < n:
-            raise KeyboardInterrupt
+        ensemble = self._members(task, n, seed, outputs=not of_training, progress=progress)
         ok = ~np.isin(ensemble.index, ensemble.diverged)
         losses = np.full(n, np.nan)
         if of_training:
+            reported = {"mse": "test_loss", "zero_one": "test_error_rate"}
             losses[ok] = getattr(ensemble, reported[str(loss)])[ok]
         elif ok.any():
             losses[ok] = evaluate(torch.from_numpy(ensemble.outputs[ok])).numpy()
         return losses
+
+    def _members(
+        self, task: Task, n: int, seed: int, *, outputs: bool, progress: bool
+    ) -> TrainedEnsemble:
+        """The first n hypotheses; the first n that count as fitted, where there is a limit."""
+        if self.max_train_loss is None:
+            ensemble = self.train(
+                task, n, seed=seed, curves=False, outputs=outputs, progress=progress
+            )
+            if len(ensemble) < n:
+                raise KeyboardInterrupt
+            return ensemble
+        refuse_orphans()
+        n = whole("n", n, at_least=1)
+        run = self._prepare(task, seed_of(seed), curves=False, outputs=outputs, n=n)
+        kept: Columns = {}
+        drawn, began = 0, time.perf_counter()
+        with closing(_Bar(n, self.recipe.epochs, shown=progress)) as bar:
+            while (have := _count(kept)) < n:
+                if drawn > 10_000 and have < drawn / 1000:
+                    raise ValueError(
+                        f"max_train_loss: found {self.max_train_loss:g}, which {have} of {drawn:,} "
+                        "hypotheses reach, too few to sample from; train for more epochs, or raise "
+                        "the limit."
+                    )
+                numbers = range(drawn, drawn + n - have)
+                for part in self._parts(run, numbers, bar):
+                    part["index"] = np.arange(drawn, drawn + _count(part))
+                    drawn += _count(part)
+                    fits = (part["train_loss"] <= self.max_train_loss) & np.isfinite(
+                        part["test_loss"]
+                    )
+                    part = {name: values[fits] for name, values in part.items()}
+                    kept = part if not kept else _joined(kept, part)
+                bar.set(_count(kept) * self.recipe.epochs)
+        return TrainedEnsemble(**kept, drawn=drawn, seconds=time.perf_counter() - began)
+
+    def hypotheses(self, task: Task) -> Hypotheses:
+        """The map from normal variables to trained networks, for rare events.
+
+        The first variables give the initial weights: normal ones as they are, uniform ones by the
+        normal distribution function, and the initialiser makes of them what it always does. The
+        others, one an example and epoch, give the data order by their ranks; with
+        ``batch_size=None`` there are none, as the order is of no consequence.
+
+        Raises
+        ------
+        ValueError
+            If the architecture does not fit the task, or draws its weights in another way.
+        """
+        refuse_orphans()
+        run = self._prepare(task, 0, curves=False, outputs=True)
+        return hypotheses_of(
+            self.initial_weights(task), run.learn, run.test, self.recipe, run.chunk,
+            limit=self.max_train_loss,
+        )  # fmt: skip
+
+    def identity(self, task: Task) -> Identity:
+        """Everything that a trained hypothesis of a task depends on beside its random numbers."""
+        run = self._prepare(task, 0, curves=False, outputs=True)
+        return self._identity(task, run) | {"max_train_loss": repr(self.max_train_loss)}
+
+    def initial_weights(self, task: Task) -> InitialWeights:
+        """The map from normal variables to the weights that training starts from."""
+        return InitialWeights(
+            lambda: as_module(self.architecture(task)), lambda i: weights_of(0, i)
+        )
 
     def _prepare(
         self, task: Task, seed: int, *, curves: bool, outputs: bool, n: int | None = None

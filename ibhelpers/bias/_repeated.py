@@ -1,0 +1,282 @@
+r"""Splitting in several independent runs, and whether to believe them.
+
+A run of splitting shows neither what a small population has in common with its likes, nor how far
+moves that hardly mix lead astray. Runs that know nothing of each other scatter about as they do,
+and half of them make twice the moves: if that changes the answer, it is none.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from .._arguments import whole
+from .._progress import counter
+from ..laws.empirical import fraction_limits
+from ..networks import NetworkSpace
+from ..networks.checkpoint import Checkpoint, Identity
+from ..spaces import Loss, loss_function
+from ..tasks import Task
+from ._agreement import MOST_VARIANCE, Mean
+from ._bridge import plain
+from ._splitting import NormalMap, Run
+from .inductive_bias import InductiveBias
+from .trace import RunsTrace
+
+PARTICLES, MOVES = 200, 8  # a run; a level of the runs of the first group
+_MOST_DOUBLINGS = 3
+_FEWEST_ANCESTORS = 20  # of all runs together
+_PATIENCE = 20  # times as long as writing takes, before it is written again
+
+
+@dataclass
+class Repeated:
+    """Groups of runs, each group with twice the moves of the one before.
+
+    Attributes
+    ----------
+    hypotheses : NormalMap
+        What is moved.
+    targets : ndarray
+        Errors to reach, of any shape.
+    runs : int
+        In two groups.
+    particles, moves : int
+        Of a run; of each of its levels in the first group.
+    seed, max_bits, why
+        As for `Run`; each run has a seed of its own.
+    file : Checkpoint, optional
+        Where runs are written down, level by level.
+    groups : list of list of Run
+        Those that are over, and the one that goes on.
+    kept : dict
+        What the file holds.
+    seconds : float
+        That the runs took before they were taken up again.
+    """
+
+    hypotheses: NormalMap
+    targets: np.ndarray
+    runs: int
+    particles: int
+    moves: int
+    seed: int
+    max_bits: float
+    why: str
+    file: Checkpoint | None = None
+    groups: list[list[Run]] = field(default_factory=list)
+    kept: dict[str, np.ndarray] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def answer(self, *, progress: bool) -> InductiveBias:
+        """Run until twice the moves change nothing, and say what the last two groups found."""
+        if self.file:
+            self.kept, self.seconds = self.file.load()
+        began, half = time.perf_counter() - self.seconds, -(-self.runs // 2)
+        with counter("splitting through training", "levels", shown=progress) as bar:
+            while len(self.groups) < 2 or (
+                not self._all_agree() and len(self.groups) <= _MOST_DOUBLINGS
+            ):
+                self.groups.append([])
+                for number in range(half):
+                    self.groups[-1].append(self._run(number, bar, began))
+        return _answer(self.groups, self.targets, self.why)
+
+    def _run(self, number: int, bar: tqdm, began: float) -> Run:
+        group = len(self.groups) - 1
+        name = f"group {group} run {number}: "
+        run = Run(
+            self.hypotheses,
+            self.targets.ravel().tolist(),
+            self.particles,
+            self.moves * 2**group,
+            _seed_of_run(self.seed, group, number),
+            max_bits=self.max_bits,
+            why=self.why,
+        )
+        before = {k[len(name) :]: v for k, v in self.kept.items() if k.startswith(name)}
+        if before:
+            run.restore(before)
+        for _ in self._levels(run, name, began):
+            bar.update()
+            bar.set_postfix_str(
+                f"run {group * len(self.groups[0]) + number + 1}, {run.bits:.0f} bits"
+            )
+        run.population.z = run.population.z[:, :0]  # which can be large
+        return run
+
+    def _levels(self, run: Run, name: str, began: float) -> Iterator[None]:
+        """Step by step to the end of a run, writing it down now and then."""
+        wrote, took = time.perf_counter(), 0.0
+        while not run.is_over:
+            run.step()
+            now = time.perf_counter()
+            if self.file and (run.is_over or now - wrote > _PATIENCE * took):
+                self._write(run, name, now - began)
+                wrote, took = time.perf_counter(), time.perf_counter() - now
+            yield
+
+    def _write(self, run: Run, name: str, seconds: float) -> None:
+        state = run.state()
+        if run.is_over:
+            state.pop("population.z")
+            self.kept.pop(f"{name}population.z", None)
+        self.kept.update({name + key: value for key, value in state.items()})
+        assert self.file is not None
+        self.file.save(self.kept, seconds)
+
+    def _all_agree(self) -> bool:
+        first, second = self.groups[-2:]
+        return all(
+            _mean(first, t).agrees_with(_mean(second, t))
+            for t in self.targets.ravel()
+            if _reached(first + second, t)
+        )
+
+
+def through_training(
+    space: NetworkSpace,
+    task: Task,
+    *,
+    loss: Loss,
+    targets: np.ndarray,
+    seed: int,
+    runs: int,
+    particles: int | None,
+    moves: int | None,
+    batch: int | None,
+    max_bits: float,
+    dtype: torch.dtype,
+    checkpoint: str | os.PathLike[str] | None,
+    progress: bool,
+) -> InductiveBias:
+    """The bits of trained networks; the arguments are those of `rare_event_bias`."""
+    particles = whole("particles", PARTICLES if particles is None else particles, at_least=2)
+    moves = whole("moves", MOVES if moves is None else moves, at_least=1)
+    hypotheses = NormalMap.of(space, task, loss, dtype, batch)
+    file = None
+    if checkpoint is not None:
+        identity: Identity = space.identity(task) | {
+            "seed": str(seed),
+            "target_error": repr(np.unique(targets).tolist()),
+            "particles": str(particles),
+            "moves": str(moves),
+            "batch": str(hypotheses.batch),
+            "max_bits": repr(max_bits),
+            "dtype of variables": str(dtype),
+            "loss": _losses_of_some(loss, task),
+        }
+        file = Checkpoint(checkpoint, identity)
+    why = "trained networks are known as functions of normal variables alone"
+    repeated = Repeated(hypotheses, targets, runs, particles, moves, seed, max_bits, why, file)
+    return repeated.answer(progress=progress)
+
+
+def _losses_of_some(loss: Loss, task: Task) -> list[float]:
+    """By which two losses are told apart."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (8, task.n_test, task.n_outputs)
+    outputs = torch.randn(shape, generator=generator, dtype=torch.float64)
+    targets = torch.tensor(task.y_test, dtype=torch.float64)
+    mixed = torch.cat([outputs, targets + 0.3 * outputs])
+    return loss_function(loss, task)(mixed).tolist()
+
+
+def _seed_of_run(seed: int, group: int, number: int) -> int:
+    words = np.random.SeedSequence([seed, group, number]).generate_state(2)
+    return int.from_bytes(words.tobytes(), "little")
+
+
+def _mean(runs: list[Run], target: float) -> Mean:
+    return Mean.of(np.array([run.log_p[target] for run in runs]))
+
+
+def _reached(runs: list[Run], target: float) -> bool:
+    """Whether every run got there, or died out on the way, and some did get there."""
+    there = [target in run.passed for run in runs]
+    extinct = ["no particle was left" in (run.record.why_it_stopped or "") for run in runs]
+    return any(there) and all(a or b for a, b in zip(there, extinct, strict=True))
+
+
+def _answer(groups: list[list[Run]], targets: np.ndarray, why: str) -> InductiveBias:
+    """What the last two groups say together."""
+    first, second = groups[-2:]
+    runs = first + second
+    n, drawn = (sum(x) for x in zip(*_counts_of_fitted(runs), strict=True))
+    families = sum(
+        len(np.unique(run.population.ancestor[run.population.survives].cpu())) for run in runs
+    )
+    rows = [_of_target(first, second, float(t), families) for t in targets.ravel()]
+    ordered = sorted(runs[0].log_p, reverse=True)
+    trace = RunsTrace(
+        target_error=np.array(ordered),
+        log_p=np.array([[run.log_p[t] for t in ordered] for run in runs]),
+        moves=np.array([run.moves for run in runs]),
+        runs=tuple(run.record.trace(run.population, run.variance()) for run in runs),
+        variance=np.array([_mean(runs, t).variance for t in ordered]),
+        fitted=n / drawn,
+        fitted_interval=fraction_limits(n, drawn),
+        doublings=len(groups) - 1,
+        why_it_stopped=next(
+            (w for run in runs if not run.record.reached and (w := run.record.why_it_stopped)),
+            "the target was reached",
+        ),
+        why_this_method=why,
+    )
+    bits, low, high, at_least, doubt = (
+        np.array(column).reshape(targets.shape) for column in zip(*rows, strict=True)
+    )
+    return InductiveBias(
+        plain(bits),
+        plain(targets),
+        interval=None if (doubt != "").all() else (plain(low), plain(high)),
+        at_least=plain(at_least),
+        trace=trace,
+        doubt=plain(doubt),
+    )
+
+
+def _counts_of_fitted(runs: list[Run]) -> list[tuple[int, int]]:
+    return [(len(run.population.losses), run.population.drawn) for run in runs]
+
+
+def _of_target(
+    first: list[Run], second: list[Run], target: float, families: int
+) -> tuple[float, float, float, bool, str]:
+    """Bits, their limits, whether they are a lower limit, and why not to trust them."""
+    runs = first + second
+    if not _reached(runs, target):
+        # P of the target is at most that of the last level that each run reached.
+        last = Mean.of(np.array([-run.record.nats[-1] if run.record.nats else 0.0 for run in runs]))
+        low = max(-(last.log_p + last.margin) / math.log(2), 0.0)
+        return low, low, math.inf, True, ""
+    mean = _mean(runs, target)
+    bits, margin = max(-mean.log_p / math.log(2), 0.0), mean.margin / math.log(2)
+    if doubt := _doubt(mean, _mean(first, target), _mean(second, target), families):
+        return bits, math.nan, math.nan, False, doubt
+    return bits, max(bits - margin, 0.0), bits + margin, False, ""
+
+
+def _doubt(mean: Mean, first: Mean, second: Mean, families: int) -> str:
+    """Why an estimate is not to be trusted, or nothing."""
+    if mean.log_p == -math.inf:
+        return "no hypothesis of any run was so good"
+    if not first.agrees_with(second):
+        before, after = (-a.log_p / math.log(2) for a in (first, second))
+        return f"doubling the moves took {before:.1f} bits to {after:.1f}; give more moves"
+    if mean.variance > MOST_VARIANCE:
+        scatter = math.exp(min(math.sqrt(mean.variance), 700.0))
+        return f"runs scatter by a factor of {scatter:.2g} in P; give more particles"
+    if families < _FEWEST_ANCESTORS:
+        return (
+            f"{families} of the first particles of all runs have descendants left, fewer than "
+            f"{_FEWEST_ANCESTORS}; give more particles"
+        )
+    return ""
