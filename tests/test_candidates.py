@@ -83,7 +83,7 @@ def test_the_worth_of_a_label_is_the_mean_fall_of_the_bits(k, share):
     assert found == pytest.approx(np.mean(falls), abs=4 * np.std(falls) / len(falls) ** 0.5)
 
 
-def test_what_the_rule_leaves_out_beyond_three_outputs_is_little_and_never_too_much():
+def test_what_the_rule_leaves_out_beyond_three_axes_is_little():
     from ibhelpers.bias import candidates
 
     task = a_task(n=40, m=30, k=6, seed=1)
@@ -95,8 +95,8 @@ def test_what_the_rule_leaves_out_beyond_three_outputs_is_little_and_never_too_m
             patch.setattr(candidates, "_AXES", axes)
             found.append(ib.bias.expected_worth(space, task, target, X))
     three, two, one = found
-    assert (one <= two + 1e-12).all() and (two <= three + 1e-12).all()
-    assert (three - two).max() < 1e-4 * three.max()
+    assert 0 < np.abs(two - one).max() < 1e-3 * three.max()
+    assert np.abs(three - two).max() < 1e-5 * three.max()
     assert (three >= 0).all() and three.max() > 0.1
 
 

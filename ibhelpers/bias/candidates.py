@@ -16,8 +16,9 @@ points, μ its mean and V its variance,
 
 Mean and covariance S of this mixture are sums over the nodes. Its divergence from p(y) is that of
 the normal law of the same mean and covariance, in closed form, and its own divergence from that
-one. The mixture is next to normal, so that the second is small: an integral over the axes along
-which a_l moves most, by Gauss and Hermite's rule.
+one. The mixture is next to normal, so that the second is small: an integral over the few axes along
+which a_l moves, by Gauss and Hermite's rule, and over the length of the rest, by Gauss and
+Laguerre's.
 """
 
 from __future__ import annotations
@@ -38,9 +39,10 @@ from ..tasks import Task
 from .inductive_bias import inductive_bias
 
 _BLOCK = 2**21  # complex numbers in the largest temporary arrays
-_AXES = 3  # of the integral; along all others the label is taken for normal
-_ORDERS = (6, 10, 16, 24, 34, 64, 120, 200)  # of the rule, raised until two of them agree
-_MOST_POINTS = 40_000
+_AXES = 3  # at most, along which the integral follows the movement
+_STILL = 3e-3  # standard deviations that are no movement
+_ORDERS = (6, 10, 16, 24, 40, 64, 120, 200)  # of the rule, raised until two of them agree
+_MOST_POINTS = 60_000
 _ACCURACY, _LEAST = 1e-9, 1e-6  # in nats: asked for, and enough where there are no more points
 _LOG2 = math.log(2)
 
@@ -87,8 +89,8 @@ def expected_worth(
     325. Averaged over both outcomes it is the expected information gain of D. V. Lindley, Annals of
     Mathematical Statistics 27 (1956) 986.
 
-    With more than three outputs the label is taken for normal along all but three axes. That leaves
-    out next to nothing, and never says too much.
+    With more than three outputs, movement along more than three axes counts in the mean and the
+    covariance of the label alone, which leaves out next to nothing.
 
     Examples
     --------
@@ -164,18 +166,18 @@ class _Labels:
         return normal + self._from_normal(a - mean[:, :, None], v, S)
 
     def _from_normal(self, a: Tensor, v: Tensor, S: Tensor) -> Tensor:
-        """KL(p(y | good) ‖ its normal law), from the axes along which the mixture moves most."""
+        """KL(p(y | good) ‖ its normal law), by the axes along which the mixture moves."""
         size = torch.einsum("cil,cjl->cij", a * self.rule.weights.abs(), a.conj()).real
-        axes = torch.linalg.eigh(size)[1].flip(-1)[:, :, :_AXES]
-        a = torch.einsum("cij,cil->cjl", axes, a.real) + 1j * torch.einsum(
-            "cij,cil->cjl", axes, a.imag
-        )
-        L = torch.linalg.cholesky(axes.mT @ S @ axes)
-        r, out = a.shape[1], a.new_full((len(a),), math.nan, dtype=torch.float64)
+        moved, axes = torch.linalg.eigh(size / v.real.amax(1)[:, None, None])
+        count = min(_AXES, max(1, int((moved > _STILL**2).sum(1).max())))
+        axes, rest = axes.flip(-1)[:, :, :count], a.shape[1] - count
+        parts = [torch.einsum("cij,cil->cjl", axes, part) for part in (a.real, a.imag)]
+        a, L = torch.complex(*parts), torch.linalg.cholesky(axes.mT @ S @ axes)
+        out = v.real.new_full((len(a),), math.nan)
         left, before = torch.arange(len(a), device=a.device), None
-        orders = [n for n in _ORDERS if n**r <= _MOST_POINTS]
+        orders = [n for n in _ORDERS if math.prod(_orders(n, count, rest)) <= _MOST_POINTS]
         for order in orders:
-            found, total = self._integral(order, a[left], v[left], L[left])
+            found, total = self._integral(order, a[left], v[left], L[left], rest)
             if before is not None:
                 enough = _LEAST if order == orders[-1] else _ACCURACY
                 agree = (found - before).abs() + (total - 1).abs() < enough
@@ -190,26 +192,44 @@ class _Labels:
             "point, and the space without noise? Leave it out, or give noise > 0."
         )
 
-    def _integral(self, order: int, a: Tensor, v: Tensor, L: Tensor) -> tuple[Tensor, Tensor]:
+    def _integral(
+        self, order: int, a: Tensor, v: Tensor, L: Tensor, rest: int
+    ) -> tuple[Tensor, Tensor]:
         """The divergence by a rule of some order, and the sum of all probabilities."""
         r, N = a.shape[1:]
-        nodes, weights = np.polynomial.hermite_e.hermegauss(order)
-        grid = [torch.from_numpy(g.ravel()).to(a.device) for g in np.meshgrid(*[nodes] * r)]
-        z = torch.stack(grid)  # (r, points)
-        of_points = [g.ravel() for g in np.meshgrid(*[weights / weights.sum()] * r)]
-        p = torch.from_numpy(np.prod(of_points, axis=0)).to(a.device)
-        logs = (L.diagonal(dim1=1, dim2=2).log().sum(1)[:, None] - r / 2 * torch.log(v))[:, None]
+        z, u, p = (torch.from_numpy(x).to(a.device) for x in _points(order, r, rest))
+        typical = self.rule.average(v)[:, None]
+        logs = L.diagonal(dim1=1, dim2=2).log().sum(1)[:, None] - r / 2 * torch.log(v)
+        logs = (logs - rest / 2 * torch.log(v / typical))[:, None]
         found, total = v.real.new_zeros(2, len(a))
-        for part in torch.arange(z.shape[1]).split(max(1, _BLOCK // (len(a) * N))):
+        for part in torch.arange(len(p)).split(max(1, _BLOCK // (len(a) * N))):
             y = L @ z[:, part]  # (c, r, points)
-            squares = a.new_zeros(())
+            squares = (2 * typical * u[part])[:, :, None]
             for i in range(r):
                 squares = squares + (y[:, i, :, None] - a[:, i, None]) ** 2
-            exponent = logs - squares / (2 * v[:, None]) + (z[:, part] ** 2).sum(0)[:, None] / 2
+            normal = (z[:, part] ** 2).sum(0) / 2 + u[part]
+            exponent = logs - squares / (2 * v[:, None]) + normal[:, None]
             w = (self.rule.weights * torch.exp(exponent)).sum(-1).real.clamp(min=0)
             found = found + (p[part] * (torch.special.xlogy(w, w) - w + 1)).sum(-1)
             total = total + (p[part] * w).sum(-1)
         return found, total
+
+
+def _orders(order: int, r: int, rest: int) -> list[int]:
+    """Of the rules along each axis, fewer where less moves, and along the rest."""
+    return [order, 2 * order // 3, order // 2][:r] + [order // 2] * (rest > 0)
+
+
+def _points(order: int, r: int, rest: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Standard normal points on r axes, half the squared length of the rest, and weights."""
+    from scipy.special import roots_genlaguerre
+
+    orders = _orders(order, r, rest)
+    axes = [np.polynomial.hermite_e.hermegauss(n) for n in orders[:r]]
+    axes += [roots_genlaguerre(n, rest / 2 - 1) for n in orders[r:]]
+    *z, u = np.meshgrid(*(nodes for nodes, _ in axes), *([] if rest else [[0.0]]))
+    weights = np.meshgrid(*(w / w.sum() for _, w in axes), *([] if rest else [[1.0]]))
+    return np.stack([x.ravel() for x in z]), u.ravel(), np.prod(weights, axis=0).ravel()
 
 
 def _labels(space: GaussianSpace, task: Task, target_error: float, X: np.ndarray) -> _Labels:
