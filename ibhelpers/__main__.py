@@ -24,12 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     actions.add_parser("verify", help="compare every file that is here with its checksum")
     actions.add_parser("where", help="say in which folders files are looked for")
     table = commands.add_parser("bits", help="measure a table of your own, and write a report")
-    table.add_argument("path", help="a CSV or parquet file")
+    table.add_argument("path", help="a CSV or other text file, or a parquet file")
     table.add_argument("--target", required=True, help="the column that is to be learned")
     table.add_argument("--classes", action="store_true", help="the target's numbers are classes")
     table.add_argument("--impute", action="store_true", help="fill in what is missing")
     table.add_argument("--drop", nargs="*", default=(), metavar="COLUMN", help="not to be used")
     table.add_argument("--groups", metavar="COLUMN", help="groups that are not to be torn apart")
+    table.add_argument("--time", metavar="COLUMN", help="its latest rows are tested on")
     table.add_argument("--seed", type=int, default=0, help="of the splits (0)")
     table.add_argument("--output", metavar="FILE", help="of the report (NAME_bits.html)")
     chosen = parser.parse_args(arguments)
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             classes=chosen.classes or None,
             impute=chosen.impute,
             groups=chosen.groups,
+            time=chosen.time,
             drop=chosen.drop,
         )
     if chosen.command == "check":

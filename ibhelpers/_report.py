@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import io
 import math
+import re
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._advice import Reached, advice
+from ._arguments import one_of
 from .bias.compare import models as models_of
 from .bias.inductive_bias import inductive_bias
 from .bias.worth import worth
@@ -20,17 +23,22 @@ from .kernels import RBF, Matern
 from .laws import GeneralizedChi2
 from .spaces import GaussianSpace
 from .tasks import Task
-from .tasks._table import prepare, read
+from .tasks._columns import floats, location_and_scale, moments
+from .tasks._table import Prepared, prepare, read
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
+_AVERAGE = "average of the hypotheses"
 _MOST_ROWS = 2000  # of the table; more are drawn from
 _SPLITS = 5
-_SHARES = (0.5, 0.25, 0.1)  # of the loss of the constant: the targets
+_SHARES = (0.5, 0.75, 0.9)  # of what varies, to be explained: the targets
 _PAID = 20  # bits, which buy the target error at which rows are worth something
 _SHOWN = 10  # most and least valuable rows
-_MOST_LENGTHS = 20  # inputs for which each gets a lengthscale of its own
+_SUSPECTS = 3  # rows to be checked first
+_MOST_LENGTHS = 30  # inputs for which each gets a lengthscale of its own
+_COMPARED = 700  # training rows that choose the kind of hypotheses and their lengthscales
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,8 @@ class Report:
         The most and the least valuable rows of the table, and the bits they save.
     law : GeneralizedChi2
         Of the loss, on the first split.
+    advice : list of str
+        What it means, in sentences.
     notes : list of str
         What was done.
     """
@@ -64,6 +74,7 @@ class Report:
     models: pd.DataFrame
     rows: pd.DataFrame
     law: GeneralizedChi2
+    advice: list[str]
     notes: list[str]
 
     def html(self) -> str:
@@ -77,13 +88,21 @@ class Report:
             for name in ("kinds", "bits", "models", "rows")
         }
         return environment.from_string(template).render(
-            report=self, tables=tables, figure=_figure(self), paid=_PAID, best=self.best_model
+            report=self,
+            tables=tables,
+            curve=_curve(self),
+            bars=_bars(self),
+            paid=_PAID,
+            shown=_SHOWN,
+            best=self.best_model,
+            splits=_SPLITS,
         )
 
     @property
     def best_model(self) -> dict[str, Any]:
-        """The row of the model with the smallest loss."""
-        return self.models.iloc[0].to_dict()
+        """The row of the standard model with the smallest loss."""
+        standard = self.models[self.models["candidate"] != _AVERAGE]
+        return standard.iloc[0].to_dict()
 
 
 def bits_of_table(path: str, target: str, output: str | None, **options: Any) -> int:
@@ -93,7 +112,7 @@ def bits_of_table(path: str, target: str, output: str | None, **options: Any) ->
             warnings.simplefilter("always", UserWarning)
             found = examine(path, target, **options)
     except ValueError as error:
-        print(error, file=sys.stderr)
+        print(_of_the_command(str(error)), file=sys.stderr)
         return 1
     found.notes.extend(sorted({str(one.message) for one in told if one.category is UserWarning}))
     place = Path(output or f"{found.task.name}_bits.html")
@@ -102,6 +121,9 @@ def bits_of_table(path: str, target: str, output: str | None, **options: Any) ->
     except OSError as error:
         print(f"--output: {str(place)!r} cannot be written: {error.strerror}.", file=sys.stderr)
         return 1
+    for sentence in found.advice:
+        print(f"* {sentence}")
+    print("\nWhat was done:")
     for note in found.notes:
         print(note)
     print(f"\n{found.bits.to_string(index=False, float_format=_short)}")
@@ -114,48 +136,83 @@ def bits_of_table(path: str, target: str, output: str | None, **options: Any) ->
 def examine(path: Any, target: str, *, seed: int = 0, **options: Any) -> Report:
     """Choose a space for a table by evidence, and measure."""
     frame, name, said = read(path, "")
-    notes = list(said)
+    notes = [f"{what[0].upper()}{what[1:]}." for what in said]
     if len(frame) > _MOST_ROWS:
         notes.append(f"{_MOST_ROWS:,} of {len(frame):,} rows, drawn at random.")
         frame = frame.sample(_MOST_ROWS, random_state=seed).sort_index()
-    splits = [
-        prepare(frame, target, test_size=0.25, seed=seed + i, name=name, **options)
-        for i in range(_SPLITS)
-    ]
+    splits = _splits(frame, target, seed, name, options)
     each = [Task(**split.arguments) for split in splits]
     task = each[0]
-    space, kinds = _chosen(task)
-    laws = [space.loss_law(task)]
+    space, kinds = _chosen(task, seed)
+    spaces = [space]
     for other in each[1:]:  # each chooses anew, or the choice would have seen its test rows
-        again = GaussianSpace.fit(other, space.kernel, starts=1, progress=False)
-        laws.append(again.loss_law(other))
+        part = GaussianSpace.fit(_part(other, seed), space.kernel, starts=1, progress=False)
+        spaces.append(_with_all_rows(part, other))
+    halves, laws = zip(*map(_half_and_all, spaces, each), strict=True)
     notes += [
         f"{name}: {task.n_train:,} rows to learn from, {task.n_test:,} to be tested on, "
-        f"{task.n_inputs} inputs; {_SPLITS} random splits.",
+        f"{task.n_inputs} inputs; {_SPLITS} splits: {task.source.rpartition('; ')[2]}.",
         f"{task.scaling}.",
-        f"Hypotheses are {kinds.iloc[0]['hypotheses']}, chosen by the evidence of the training "
-        f"rows; the noise is {space.noise:.3g}.",
+        f"Hypotheses are {kinds.iloc[0]['hypotheses']}, chosen by the evidence of "
+        f"{min(task.n_train, _COMPARED):,} training rows; the noise is {space.noise:.3g}.",
+        *_doubts(frame, target, task),
     ]
-    if space.noise > min(_SHARES):
-        notes.append(
-            f"A target error below the noise, {space.noise:.3g}, asks hypotheses to agree with the "
-            "noise of the test rows: no data save those bits, and no model will reach it."
-        )
-    models = models_of(task, laws[0], seed=seed).sort_values("test_loss")
+    models = _models(task, laws[0], seed)
+    deviation = _deviation(frame, target, splits[0], task)
+    constant = np.array([_of_the_mean(one) for one in each])
+    average = np.array([_of_the_average(law) for law in laws])
+    best = models[models["candidate"] != _AVERAGE].iloc[0]
+    rows = _rows(frame, frame.index[splits[0].train], target, space, task, laws[0], deviation)
+    reached = Reached(
+        n_train=task.n_train,
+        typical=1 - np.array([law.mean() for law in laws]) / constant,
+        average=1 - average / constant,
+        halved=1 - np.array([_of_the_average(law) for law in halves]) / constant,
+        noise=space.noise / constant.mean(),
+        best=1 - best["test_loss"] / constant[0],
+        best_name=best["candidate"],
+        best_bits=best["bits"],
+        misses=np.sqrt(average) * deviation if deviation else None,
+    )
+    against = rows[rows["bits saved"] < 0]["row"].iloc[::-1][:_SUSPECTS].tolist()
     return Report(
         task=task,
         space=space,
         kinds=kinds,
-        bits=_bits(laws, each),
-        models=models[["candidate", "test_loss", "test_error_rate", "bits"]].dropna(axis=1),
-        rows=_rows(frame, frame.index[splits[0].train], space, task, laws[0]),
+        bits=_bits(list(laws), constant, space.noise, deviation),
+        models=models,
+        rows=rows,
         law=laws[0],
+        advice=advice(target, reached, sorted(against)),
         notes=notes,
     )
 
 
-def _chosen(task: Task) -> tuple[GaussianSpace, pd.DataFrame]:
-    """The space with the highest evidence, and the evidence of every kind that was tried."""
+def _splits(
+    frame: pd.DataFrame, target: str, seed: int, name: str, options: dict[str, Any]
+) -> list[Prepared]:
+    """Five splits; where time counts, each ends earlier than the one before."""
+    found = []
+    if options.get("time"):
+        when = one_of("time", options["time"], frame.columns)
+        if frame[when].isna().any():
+            raise ValueError(f"time: found missing values in {when!r}. Drop these rows.")
+        order = np.argsort(moments(when, frame[when]), kind="stable")
+        for i in range(_SPLITS):
+            kept = np.sort(order[: len(order) - i * len(order) // 20])
+            part = prepare(
+                frame.iloc[kept], target, test_size=0.25, seed=seed, name=name, **options
+            )
+            found.append(Prepared(part.arguments, kept[part.train], kept[part.test]))
+        return found
+    return [
+        prepare(frame, target, test_size=0.25, seed=seed + i, name=name, **options)
+        for i in range(_SPLITS)
+    ]
+
+
+def _chosen(task: Task, seed: int) -> tuple[GaussianSpace, pd.DataFrame]:
+    """The kind of highest evidence for a part of the rows, fitted to all; and the evidence."""
     import pandas as pd
 
     kinds: dict[str, tuple[Any, bool]] = {
@@ -164,62 +221,221 @@ def _chosen(task: Task) -> tuple[GaussianSpace, pd.DataFrame]:
     }
     if task.n_inputs <= _MOST_LENGTHS:
         kinds["smooth, each input with its own lengthscale"] = (RBF, True)
+        kinds["rough, each input with its own lengthscale"] = (Matern(1.0, nu=1.5), True)
+    part = _part(task, seed)
     spaces = {
-        kind: GaussianSpace.fit(task, kernel, ard=ard, progress=False)
+        kind: GaussianSpace.fit(part, kernel, ard=ard, starts=2, progress=False)
         for kind, (kernel, ard) in kinds.items()
     }
     evidence = {kind: space.choice.value for kind, space in spaces.items() if space.choice}
     table = pd.DataFrame(
         {"hypotheses": list(evidence), "log evidence, nats": list(evidence.values())}
     ).sort_values("log evidence, nats", ascending=False)
-    return spaces[table.iloc[0]["hypotheses"]], table
+    return _with_all_rows(spaces[table.iloc[0]["hypotheses"]], task), table
 
 
-def _bits(laws: list[GeneralizedChi2], each: list[Task]) -> pd.DataFrame:
+def _with_all_rows(space: GaussianSpace, task: Task) -> GaussianSpace:
+    """The space of a part of the rows, its amplitude and noise chosen anew by all of them."""
+    if task.n_train <= _COMPARED:
+        return space
+    return GaussianSpace.fit(task, space.kernel, hold="kernel", starts=1, progress=False)
+
+
+def _part(task: Task, seed: int) -> Task:
+    """The task with so many training rows as lengthscales are chosen by, drawn at random."""
+    if task.n_train <= _COMPARED:
+        return task
+    drawn = _shuffled(task, seed)
+    labels = None if drawn.labels_train is None else drawn.labels_train[:_COMPARED]
+    return replace(
+        drawn,
+        X_train=drawn.X_train[:_COMPARED],
+        y_train=drawn.y_train[:_COMPARED],
+        labels_train=labels,
+    )
+
+
+def _shuffled(task: Task, seed: int) -> Task:
+    """The same training rows in random order."""
+    order = np.random.default_rng(seed).permutation(task.n_train)
+    labels = None if task.labels_train is None else task.labels_train[order]
+    return replace(
+        task, X_train=task.X_train[order], y_train=task.y_train[order], labels_train=labels
+    )
+
+
+def _half_and_all(space: GaussianSpace, task: Task) -> tuple[GeneralizedChi2, GeneralizedChi2]:
+    """The laws after half of the training rows, drawn at random, and after all."""
+    curve = space.learning_curve(_shuffled(task, 0), [task.n_train // 2, task.n_train])
+    half, law = curve.values()
+    return half, law
+
+
+def _of_the_mean(task: Task) -> float:
+    """The loss of answering the mean of the training targets."""
+    return float(((task.y_test - task.y_train.mean(axis=0)) ** 2).mean())
+
+
+def _of_the_average(law: GeneralizedChi2) -> float:
+    """The loss of the average of all hypotheses: that of one without its variance."""
+    return law.mean() - float((law.weights * law.df).sum())
+
+
+def _deviation(frame: pd.DataFrame, target: str, split: Prepared, task: Task) -> float:
+    """One deviation of the target in its own unit; 0 for classes."""
+    if task.labels_train is not None:
+        return 0.0
+    return location_and_scale(floats(frame[target].iloc[split.train]))[1]
+
+
+def _bits(
+    laws: list[GeneralizedChi2], constant: np.ndarray, noise: float, deviation: float
+) -> pd.DataFrame:
     """Bits by target, over the splits."""
     import pandas as pd
 
-    constant = [float(((t.y_test - t.y_train.mean(axis=0)) ** 2).mean()) for t in each]
     rows = []
     for share in _SHARES:
+        targets = (1 - share) * constant
         found = [
-            float(inductive_bias(law, share * loss).bits)
-            for law, loss in zip(laws, constant, strict=True)
+            float(inductive_bias(law, target).bits)
+            for law, target in zip(laws, targets, strict=True)
         ]
-        target, answered = share * float(np.mean(constant)), f"{share:.0%}"
-        rows.append([target, answered, np.mean(found), min(found), max(found)])
-    columns = ["target error", "of answering the mean", "bits, on average", "least", "most"]
-    return pd.DataFrame(rows, columns=columns)
+        target = float(targets.mean())
+        row: dict[str, Any] = {"explained": f"{share:.0%}", "target error": target}
+        if deviation:
+            row["typical miss"] = math.sqrt(target) * deviation
+        row |= {"bits, on average": np.mean(found), "least": min(found), "most": max(found)}
+        row["within reach"] = "yes" if target > noise else "no, noise"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _models(task: Task, law: GeneralizedChi2, seed: int) -> pd.DataFrame:
+    """Standard models and the average of the hypotheses, by their loss."""
+    import pandas as pd
+
+    kept = ["candidate", "test_loss", "test_error_rate", "bits"]
+    models = models_of(task, law, seed=seed)[kept].dropna(axis=1)
+    loss = _of_the_average(law)
+    own = {"candidate": _AVERAGE, "test_loss": loss, "bits": inductive_bias(law, loss).bits}
+    models = pd.concat([models, pd.DataFrame([own])]).sort_values("test_loss")
+    models.insert(
+        1, "explained", [f"{1 - v / _of_the_mean(task):.0%}" for v in models["test_loss"]]
+    )
+    return models.reset_index(drop=True)
 
 
 def _rows(
-    frame: pd.DataFrame, names: pd.Index, space: GaussianSpace, task: Task, law: GeneralizedChi2
+    frame: pd.DataFrame,
+    names: pd.Index,
+    target: str,
+    space: GaussianSpace,
+    task: Task,
+    law: GeneralizedChi2,
+    deviation: float,
 ) -> pd.DataFrame:
-    """The training rows that save most bits, and those that cost most."""
-    target = float(law.ilogcdf(-_PAID * np.log(2)))
-    saved = worth(space, task, target).training
+    """The training rows that save most bits, and those that cost most, and what others expect."""
+    reached = float(law.ilogcdf(-_PAID * np.log(2)))
+    saved = worth(space, task, reached).training
     order = np.argsort(-saved)
     shown = np.concatenate([order[:_SHOWN], order[_SHOWN:][-_SHOWN:]])
+    others = space.leave_one_out(task).mean.numpy()[shown]
     table = frame.loc[names[shown]]
-    table.insert(0, "row", names[shown] + 1)
-    table.insert(1, "bits saved", saved[shown].round(3))
-    return table
+    if deviation:
+        mean = floats(frame.loc[names, target]).mean()
+        expected: list[Any] = [_short(mean + deviation * value) for value in others[:, 0]]
+    else:
+        expected = [(task.output_names or ())[i] for i in others.argmax(axis=1)]
+    rest = table.drop(columns=[target, *(["row"] if "row" in table else [])])
+    rest.insert(0, "row", names[shown] + 1)
+    rest.insert(1, "bits saved", saved[shown].round(3))
+    rest.insert(2, target, table[target], allow_duplicates=True)
+    rest.insert(3, "others expect", expected, allow_duplicates=True)
+    return rest
 
 
-def _figure(report: Report) -> str:
-    """Bits against the target error, as the data of a PNG image."""
+def _doubts(frame: pd.DataFrame, target: str, task: Task) -> list[str]:
+    """What looks like a mistake: a column that is the target, or the row number, or classes."""
+    said = []
+    known = task.y_train[:, 0]
+    for name, values in zip(task.input_names or (), task.X_train.T, strict=True):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            alike = abs(np.corrcoef(values, known)[0, 1])
+        if task.n_outputs <= 2 and alike > 0.999:
+            said.append(
+                f"{name} is the target but for its scale (correlation {alike:.4f}). If it is known "
+                f"only together with {target}, drop it."
+            )
+        if name in frame and frame[name].dtype.kind in "iu":
+            steps = np.diff(frame[name].to_numpy()[np.argsort(frame.index, kind="stable")])
+            if (steps == steps[0]).all() and steps[0] != 0:
+                said.append(f"{name} counts the rows. If it only numbers them, drop it.")
+    if task.labels_train is None and frame[target].nunique() <= 10:
+        said.append(
+            f"{target} has {frame[target].nunique()} different numbers. They were taken for "
+            "numbers; if they name classes, say so: --classes."
+        )
+    return said
+
+
+def _of_the_command(message: str) -> str:
+    """A message of `Task.from_frame` in the words of the command line."""
+    message = message.removeprefix("frame: ")
+    for argument, option in (
+        (r"drop=\[('[^']*')\]", r"--drop \1"),
+        (r"drop=\[\.\.\.\]", "--drop COLUMN"),
+        (r"time=('[^']*')", r"--time \1"),
+        ("impute=True", "--impute"),
+        (r"Drop these rows: frame\.dropna\(subset=\[\.\.\.\]\)\.", "Delete these rows."),
+        (r"drop=, groups= or time= too", "--drop, --groups or --time too"),
+        (r"time=", "--time"),
+    ):
+        message = re.sub(argument, option, message)
+    return message
+
+
+def _curve(report: Report) -> str:
+    """Bits against what is explained, as the data of a PNG image."""
     import matplotlib.pyplot as plt
 
-    law, best = report.law, report.best_model
+    law, constant = report.law, _of_the_mean(report.task)
     low = float(law.ilogcdf(-1000 * np.log(2)))
     x = np.linspace(max(low, law.lowest), law.mean() * 1.02, 200)[1:]
     figure, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
-    ax.plot(x, inductive_bias(law, x).bits)
-    if x[0] < best["test_loss"] < x[-1]:
-        at = best["test_loss"], float(inductive_bias(law, best["test_loss"]).bits)
-        ax.plot(*at, "o")
-        ax.annotate(f"{best['candidate']}  ", at, ha="right", va="bottom")
-    ax.set(xlabel="target error", ylabel="inductive bias (bits)", ylim=(0, None))
+    ax.plot(100 * (1 - x / constant), inductive_bias(law, x).bits)
+    if x[0] < report.space.noise < x[-1]:
+        ax.axvline(100 * (1 - report.space.noise / constant), linestyle="--", color="0.4")
+        ax.text(
+            100 * (1 - report.space.noise / constant),
+            0.98,
+            " noise beyond",
+            transform=ax.get_xaxis_transform(),
+            va="top",
+            color="0.3",
+        )
+    ax.set(xlabel="explained on unseen rows (%)", ylabel="inductive bias (bits)", ylim=(0, None))
+    return _image(figure)
+
+
+def _bars(report: Report) -> str:
+    """What each model explains, as the data of a PNG image."""
+    import matplotlib.pyplot as plt
+
+    models, constant = report.models.iloc[::-1], _of_the_mean(report.task)
+    shares = 100 * (1 - models["test_loss"] / constant)
+    figure, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
+    colours = ["C1" if name == _AVERAGE else "C0" for name in models["candidate"]]
+    ax.barh(models["candidate"], np.maximum(shares, 0), color=colours)
+    if 0 < report.space.noise < constant:
+        ax.axvline(100 * (1 - report.space.noise / constant), linestyle="--", color="0.4")
+    ax.set(xlabel="explained on unseen rows (%)", xlim=(0, 100))
+    return _image(figure)
+
+
+def _image(figure: Figure) -> str:
+    import matplotlib.pyplot as plt
+
     written = io.BytesIO()
     figure.savefig(written, format="png", dpi=150)
     plt.close(figure)

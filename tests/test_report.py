@@ -1,7 +1,6 @@
 """The bits of a reader's own table, from the command line to the page that is written."""
 
 import re
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,9 @@ from bs4 import BeautifulSoup
 import ibhelpers as ib
 from ibhelpers import _report
 from ibhelpers.__main__ import main
+
+# A column that says nothing gets the longest lengthscale there is.
+pytestmark = pytest.mark.filterwarnings("ignore:the search ended on a bound")
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +42,14 @@ def test_a_wrong_row_is_found_and_the_page_stands_alone(table, tmp_path, capsys)
     bits, models, rows, kinds = map(numbers, page.find_all("table"))
     assert (bits["least"] <= bits["bits, on average"]).all()
     assert bits["bits, on average"].is_monotonic_increasing
-    assert models["test_loss"].is_monotonic_increasing and len(models) == 7
+    assert models["test_loss"].is_monotonic_increasing and len(models) == 8
     assert rows["row"].iloc[-1] == wrong + 1 and rows["bits saved"].iloc[-1] < 0
+    assert rows["price"].iloc[-1] - rows["others expect"].iloc[-1] == pytest.approx(12, abs=1.5)
     assert kinds["log evidence, nats"].is_monotonic_decreasing
-    assert page.img["src"].startswith("data:image/png;base64,") and "curve" in page.img["alt"]
+    first = page.find("li").text
+    assert "120 rows are enough to explain" in first and f"{wrong + 1}" in page.find("ul").text
+    images = page.find_all("img")
+    assert all(i["src"].startswith("data:image/png;base64,") and len(i["alt"]) > 50 for i in images)
     outside = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', place.read_text("utf-8"))
     assert not outside and page.html["lang"] == "en"
 
@@ -66,8 +72,14 @@ def test_the_numbers_are_those_of_the_package(table):
     assert found.task.y_test.tobytes() == tasks[0].y_test.tobytes()
     answered = [float((t.y_test**2).mean()) for t in tasks]  # the training mean is 0
     assert found.bits["target error"].iloc[0] == pytest.approx(0.5 * np.mean(answered))
+    price = pd.read_csv(path)["price"]
+    miss = np.sqrt(0.5 * np.mean(answered)) * price.std()  # to the difference of the training rows
+    assert found.bits["typical miss"].iloc[0] == pytest.approx(miss, rel=0.1)
+    average = found.models.set_index("candidate").loc["average of the hypotheses"]
+    mean = found.space.posterior(tasks[0]).mean.numpy()
+    assert average["test_loss"] == pytest.approx(((mean - tasks[0].y_test) ** 2).mean())
     first = ib.inductive_bias(found.space.loss_law(tasks[0]), 0.1 * answered[0]).bits
-    assert found.bits["least"].iloc[2] <= first <= found.bits["most"].iloc[2]
+    assert found.bits["least"].iloc[2] - 1e-6 <= first <= found.bits["most"].iloc[2] + 1e-6
 
 
 def test_a_large_table_is_drawn_from(tmp_path, monkeypatch):
@@ -76,9 +88,7 @@ def test_a_large_table_is_drawn_from(tmp_path, monkeypatch):
     frame["c"] = np.sin(frame["a"]) + 0.3 * rng.standard_normal(300)
     frame.to_csv(tmp_path / "large.csv", index=False)
     monkeypatch.setattr(_report, "_MOST_ROWS", 80)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a lengthscale at its bound: one input says nothing
-        found = _report.examine(tmp_path / "large.csv", "c")
+    found = _report.examine(tmp_path / "large.csv", "c")
     assert found.notes[0] == "80 of 300 rows, drawn at random." and found.task.n_train == 60
 
 
@@ -88,6 +98,7 @@ def test_a_large_table_is_drawn_from(tmp_path, monkeypatch):
         (["none.csv", "--target", "price"], "there is no file"),
         (["{}", "--target", "prize"], "Did you mean 'price'"),
         (["{}", "--target", "price", "--groups", "nobody"], "groups: found 'nobody'"),
+        (["{}", "--target", "price", "--drop", "price"], "--drop, --groups or --time too"),
         (["{}", "--target", "price", "--output", "no/such/folder/x.html"], "cannot be written"),
     ],
 )
@@ -96,3 +107,74 @@ def test_what_is_wrong_is_said_in_a_sentence(table, arguments, message, capsys):
     assert main(["bits", *arguments]) == 1
     said = capsys.readouterr()
     assert message in said.err and "Traceback" not in said.err
+    assert not said.err.startswith("frame:")
+
+
+def reached(**change):
+    plain = {
+        "n_train": 100,
+        "typical": np.full(5, 0.4),
+        "average": np.full(5, 0.5),
+        "halved": np.array([0.4, 0.41, 0.42, 0.4, 0.39]),
+        "noise": 0.1,
+        "best": 0.5,
+        "best_name": "random forest",
+        "best_bits": 7.0,
+        "misses": np.full(5, 3.0),
+    }
+    return _report.Reached(**plain | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({}, "100 rows are enough to explain 50% of what varies in price"),
+        ({}, "explained 9.6 points more (8.0 to 11.0 by the split)"),
+        ({"halved": np.array([0.5, 0.51, 0.5, 0.49, 0.5])}, "will hardly help"),
+        ({"halved": np.array([0.2, 0.2, 0.2, 0.51, 0.5])}, "not always: -1.0 to 30.0"),
+        ({"best": 0.6}, "Another model? Yes: random forest, untuned, does better"),
+        ({"best": 0.6}, "It provides 7.0 bits"),
+        ({"best": 0.4}, "does worse than the average"),
+        ({}, "matters little here"),
+        ({"noise": 0.45}, "Do not expect a model to explain more than 55% of it. That is nearly"),
+        ({"average": np.full(5, 0.0)}, "say next to nothing about price"),
+    ],
+)
+def test_advice_follows_from_the_numbers(change, sentence):
+    assert sentence in " ".join(_report.advice("price", reached(**change), [3, 9]))
+
+
+def test_time_classes_and_doubts(tmp_path):
+    rng = np.random.default_rng(5)
+    n = 90
+    frame = pd.DataFrame({"x": rng.normal(size=n), "no": np.arange(n), "day": ""})
+    frame["day"] = pd.date_range("2024-01-01", periods=n).strftime("%d.%m.%Y")
+    frame["copy"] = 2 * frame["x"]
+    frame["y"] = np.where(frame["x"] + 0.5 * rng.normal(size=n) > 0, "up", "down")
+    path = tmp_path / "days.csv"
+    frame.to_csv(path, index=False)
+    found = _report.examine(path, "y", time="day")
+    assert "latest by day" in found.notes[0] and found.task.n_test == 22
+    assert any(note.startswith("no counts the rows") for note in found.notes)
+    assert set(found.rows["others expect"]) <= {"up", "down"} and "typical miss" not in found.bits
+    assert found.rows["row"].max() <= n - 22  # training rows, by their number in the file
+    numbers = frame.assign(y=3 * frame["x"], copy=0).drop(columns="day")
+    numbers.to_csv(path, index=False)
+    notes = _report.examine(path, "y").notes
+    assert any(note.startswith("x is the target but for its scale") for note in notes)
+
+
+def test_rows_are_counted_as_in_the_file(tmp_path):
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=80)
+    y = np.sin(2 * x) + 0.1 * rng.normal(size=80)
+    lines = [f"{a:.4f};{b:.4f}".replace(".", ",") for a, b in zip(x, y, strict=True)]
+    order = np.random.default_rng(0).permutation(80)
+    wrong = int(np.sort(order[:60])[30])
+    lines[wrong] = f"{x[wrong]:.4f};9,0000".replace(".", ",", 1)
+    lines[5:5] = [";", ""]
+    path = tmp_path / "gaps.csv"
+    path.write_text("x;y\n" + "\n".join(lines))
+    found = _report.examine(path, "y")
+    assert found.rows["row"].iloc[-1] == wrong + 1 + 2 * (wrong >= 5)
+    assert found.rows["y"].iloc[-1] == 9.0

@@ -1,0 +1,130 @@
+"""What the bits of a table mean for whoever has it: more rows, another model, or other columns.
+
+Everything is said in shares of what varies: 1 less the loss over that of answering the mean, which
+is R² on rows that were not learnt from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+_CLEAR = 0.02  # of what varies: less than that is no difference worth a sentence
+_NEAR = 0.15  # of what can be explained: so close to the noise, the rest is noise
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What is explained of the target, as shares of what varies; arrays have one entry a split.
+
+    Attributes
+    ----------
+    n_train : int
+        Training rows of the first split.
+    typical, average, halved : ndarray
+        By a random hypothesis, by the average of all, and by that of half the rows.
+    noise : float
+        What the space takes for noise.
+    best, best_name, best_bits : float, str, float
+        By the best standard model on the first split, and the bits that it provides.
+    misses : ndarray or None
+        Typical misses of the average, in the unit of the target; None for classes.
+    """
+
+    n_train: int
+    typical: np.ndarray
+    average: np.ndarray
+    halved: np.ndarray
+    noise: float
+    best: float
+    best_name: str
+    best_bits: float
+    misses: np.ndarray | None
+
+
+def advice(target: str, found: Reached, suspects: Sequence[int]) -> list[str]:
+    """Sentences for somebody who has a table and a deadline."""
+    mean, least, most = found.average.mean(), found.average.min(), found.average.max()
+    said = []
+    if mean < _CLEAR:
+        said.append(
+            f"These columns say next to nothing about {target}: on rows that were not learnt from, "
+            "answering its mean is as good. Look for other columns, or for a mistake in these."
+        )
+    else:
+        miss = "" if found.misses is None else f", with a typical miss of {found.misses.mean():.3g}"
+        said.append(
+            f"{found.n_train:,} rows are enough to explain {_percent(mean)} of what varies in "
+            f"{target} ({_percent(least)} to {_percent(most)}, by the split){miss}. That is what "
+            "the average of all hypotheses does that agree with the rows. A single one of them, "
+            f"drawn at random, explains {_percent(found.typical.mean())}: that much needs no bits."
+        )
+    said.append(_about_rows(found))
+    said.append(_about_models(found))
+    if found.noise > _CLEAR:
+        said.append(_about_noise(found))
+    if suspects:
+        said.append(
+            f"Check rows {', '.join(f'{row:,}' for row in suspects)} first: of all rows they "
+            "mislead most. See below what the others would expect of them."
+        )
+    return said
+
+
+def _about_rows(found: Reached) -> str:
+    gain = found.average - found.halved
+    spans = f"{_points(gain.min())} to {_points(gain.max())} by the split"
+    begin = f"More rows? Doubling them, from {found.n_train // 2:,} to {found.n_train:,},"
+    if gain.min() > 0 and gain.mean() > _CLEAR:
+        return (
+            f"{begin} explained {_points(gain.mean())} points more ({spans}), so more rows of the "
+            "same kind will probably help again, though less."
+        )
+    if gain.mean() > _CLEAR:
+        return f"{begin} helped on average, by {_points(gain.mean())} points, not always: {spans}."
+    return (
+        f"{begin} changed little: {_points(gain.mean())} points ({spans}). More rows of the same "
+        "kind will hardly help."
+    )
+
+
+def _about_models(found: Reached) -> str:
+    here = found.average[0]
+    both = f"{_percent(found.best)} for {_percent(here)} on the first split"
+    if found.best > here + _CLEAR:
+        return (
+            f"Another model? Yes: {found.best_name}, untuned, does better than the average of the "
+            f"hypotheses, {both}. It provides {found.best_bits:,.1f} bits: it knows something of "
+            "this table that the hypotheses do not."
+        )
+    if found.best < here - _CLEAR:
+        return (
+            f"Another model? The best of the standard models, {found.best_name}, untuned, does "
+            f"worse than the average of the hypotheses, {both}. That average is a model, too: "
+            "a Gaussian process."
+        )
+    return (
+        f"Another model? The best of the standard models, {found.best_name}, untuned, is as good "
+        f"as the average of the hypotheses: {both}. The choice of model matters little here."
+    )
+
+
+def _about_noise(found: Reached) -> str:
+    limit = 1 - found.noise
+    said = (
+        f"About {_percent(found.noise)} of what varies looks like noise: rows that are alike have "
+        f"different answers. Do not expect a model to explain more than {_percent(limit)} of it."
+    )
+    if limit - found.average.mean() < _NEAR * limit:
+        said += " That is nearly reached: only other columns can bring much more."
+    return said
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f}"
