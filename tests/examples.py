@@ -1,6 +1,7 @@
-"""Tasks, kernels and losses that several tests use."""
+"""Tasks, kernels, losses, posteriors and laws that several tests use."""
 
 import numpy as np
+import torch
 
 import ibhelpers as ib
 from ibhelpers.kernels import (
@@ -58,3 +59,26 @@ def a_task(n=40, m=17, k=3, d=4, seed=0) -> ib.Task:
 def noncentral(df, nc, n, seed=0, scale=1.0):
     """A sample by NumPy's generator, which shares no code with the package."""
     return scale * np.random.default_rng(seed).noncentral_chisquare(df, nc, n)
+
+
+def posterior(space, X, y, X_test):
+    """Mean and covariance at the test points, by solving anew."""
+    kernel = lambda a, b: space.kernel(torch.tensor(a), torch.tensor(b)).numpy()  # noqa: E731
+    K = kernel(X, X) + space.noise * np.eye(len(X))
+    weights = np.linalg.solve(K, kernel(X, X_test)).T
+    return weights @ y, kernel(X_test, X_test) - weights @ kernel(X, X_test)
+
+
+def law_of(mean, covariance, y, shares=None):
+    """The law of the mean squared error, whose test points may have other weights than 1."""
+    m, k = y.shape
+    root = np.sqrt(np.ones(m) if shares is None else shares)
+    variance, U = np.linalg.eigh(root[:, None] * covariance * root)
+    R = U.T @ (root[:, None] * (mean - y))
+    keep = variance > 1e-13 * variance[-1]
+    return ib.laws.GeneralizedChi2(
+        variance[keep] / (m * k),
+        k,
+        (R**2).sum(1)[keep] / variance[keep],
+        (R[~keep] ** 2).sum() / (m * k),
+    )

@@ -6,7 +6,6 @@ without. The browser opens each page once; the tests then read what was found.
 
 import functools
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,9 @@ import yaml
 from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import sync_playwright
 
+from tests.browser import BROWSER
+
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"]
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome found")
 
 TOC = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))

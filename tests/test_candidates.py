@@ -6,7 +6,7 @@ import pytest
 
 import ibhelpers as ib
 from tests import oracles
-from tests.test_worth import law_of, posterior
+from tests.examples import law_of, posterior
 
 KERNEL, NOISE = 0.8 * ib.kernels.RBF(1.2), 0.05
 

@@ -58,6 +58,17 @@ def test_imports_run_down_and_into_public_rooms(file):
         assert path[0] == room or not private, f"{where} is private to its room"
 
 
+def test_no_test_imports_another():
+    """Else one file's fixtures and settings would change what another tests."""
+    found = [
+        f"{file.name}: {line.strip()}"
+        for file in sorted(Path(__file__).parent.rglob("test_*.py"))
+        for line in file.read_text("utf-8").splitlines()
+        if re.match(r"\s*(from|import) (tests\.|\.)+(\w+\.)*test_", line)
+    ]
+    assert found == []
+
+
 def test_a_file_that_its_room_keeps_for_itself_says_so_by_its_name():
     """One without an underscore is asked for in another room, or its room's door opens it."""
     asked = {FILES_BY_NAME[name] for name in FILES_BY_NAME if name.split(".")[-1] == "__init__"}

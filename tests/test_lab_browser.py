@@ -2,7 +2,7 @@
 
 And nbconvert's plain HTML of them, on a telephone and by what a screen reader needs.
 
-Needs Chromium or Chrome on this machine, as tests/test_book_browser.py does. One chapter and a
+Needs Chromium or Chrome on this machine, as tests/browser.py finds it. One chapter and a
 notebook with every form are looked at in `make test`, all chapters in `make test-long`.
 """
 
@@ -25,7 +25,7 @@ from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import sync_playwright
 
-from .test_book_browser import BROWSER
+from tests.browser import BROWSER
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome found")

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import ibhelpers as ib
+from tests.examples import law_of, posterior
 
 rng = np.random.default_rng(5)
 
@@ -14,29 +15,6 @@ def a_task(n=24, m=15, k=2, d=3, seed=0):
     X = r.standard_normal((n + m, d))
     y = np.sin(X @ r.standard_normal((d, k))) + 0.1 * r.standard_normal((n + m, k))
     return ib.Task(X[:n], y[:n], X[n:], y[n:])
-
-
-def posterior(space, X, y, X_test):
-    """Mean and covariance at the test points, by solving anew."""
-    kernel = lambda a, b: space.kernel(torch.tensor(a), torch.tensor(b)).numpy()  # noqa: E731
-    K = kernel(X, X) + space.noise * np.eye(len(X))
-    weights = np.linalg.solve(K, kernel(X, X_test)).T
-    return weights @ y, kernel(X_test, X_test) - weights @ kernel(X, X_test)
-
-
-def law_of(mean, covariance, y, shares=None):
-    """The law of the mean squared error, whose test points may have other weights than 1."""
-    m, k = y.shape
-    root = np.sqrt(np.ones(m) if shares is None else shares)
-    variance, U = np.linalg.eigh(root[:, None] * covariance * root)
-    R = U.T @ (root[:, None] * (mean - y))
-    keep = variance > 1e-13 * variance[-1]
-    return ib.laws.GeneralizedChi2(
-        variance[keep] / (m * k),
-        k,
-        (R**2).sum(1)[keep] / variance[keep],
-        (R[~keep] ** 2).sum() / (m * k),
-    )
 
 
 def bits_without(space, task, rows, target):
