@@ -9,10 +9,12 @@ any function.
 """
 
 from .arc_cosine import ArcCosine
+from .convolutional import ConvNNGP, ConvNTK
 from .dot_product import Constant, Linear, Polynomial
 from .function import FunctionKernel, is_fixed
 from .infinite_network import NNGP, NTK
 from .kernel import Kernel, Product, Scaled, Sum
+from .on_disk import OnDisk
 from .stationary import RBF, Laplace, Matern, RationalQuadratic
 
 __all__ = [
@@ -21,11 +23,14 @@ __all__ = [
     "RBF",
     "ArcCosine",
     "Constant",
+    "ConvNNGP",
+    "ConvNTK",
     "FunctionKernel",
     "Kernel",
     "Laplace",
     "Linear",
     "Matern",
+    "OnDisk",
     "Polynomial",
     "Product",
     "RationalQuadratic",

@@ -197,6 +197,11 @@ class NTK(InfiniteNetwork):
     tensor([[2.0000, 0.3183]], dtype=torch.float64)
     """
 
+    @property
+    def at_start(self) -> NNGP:
+        """The kernel of the same network before training."""
+        return NNGP(self.depth, self.weight_variance, self.bias_variance)
+
     def _tile(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
         layers = self._layers(A, B)
         tangent, _ = next(layers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import torch
 from jaxtyping import Float64
@@ -30,6 +30,7 @@ class Pair:
         # Near the size of the inputs, so that squares neither overflow nor vanish.
         self._unit = A.new_tensor([max(unit_of(A), unit_of(B))])
         self._kept: dict[str, tuple[Tensor | None, Float64[Tensor, "n m"]]] = {}
+        self._of_kernel: tuple[Hashable, Float64[Tensor, "n m"]] | None = None
 
     def squared_distances(self, lengthscale: Float64[Tensor, " l"]) -> Float64[Tensor, "n m"]:
         """Σ_c ((A[i, c] − B[j, c]) / lengthscale[c])², as a new array."""
@@ -49,9 +50,18 @@ class Pair:
         """Σ_c A[i, c] B[j, c], as a new array."""
         return self._of("products", lambda A, B, _: A @ B.T, None).clone()
 
+    def of_kernel(
+        self, kernel: Hashable, compute: Callable[[Tensor, Tensor], Tensor]
+    ) -> Float64[Tensor, "n m"]:
+        """The values of a kernel that take long to compute; those of the latest one are kept."""
+        if self._of_kernel is None or self._of_kernel[0] != kernel:
+            self._of_kernel = (kernel, compute(self.A, self.B))
+        return self._of_kernel[1]
+
     def forget(self) -> None:
         """Free what is kept."""
         self._kept.clear()
+        self._of_kernel = None
 
     def _of(
         self, what: str, compute: Callable[..., Tensor], lengthscale: Tensor | None

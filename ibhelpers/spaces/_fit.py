@@ -47,6 +47,7 @@ _BOUNDS = {
     "alpha": (1e-2, 1e3),
     "amplitude": (1e-6, 1e6),
     "bias_variance": (1e-6, 1e6),
+    "weight_variance": (1e-2, 1e2),
     "offset": (1e-6, 1e6),
     "noise": (1e-8, 1e2),
 }

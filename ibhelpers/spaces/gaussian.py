@@ -172,8 +172,8 @@ class GaussianSpace:
         kernel : kernel, class of kernels, or function
             What hypotheses are like. The parameters of an object, such as ``RBF(5.0)`` or
             ``RBF(1.0) + Linear(1.0)``, are where the search begins; every summand gets an
-            amplitude. Depths and degrees, and variances that are 0, stay; so does everything about
-            infinite networks but their amplitude.
+            amplitude. Depths and degrees, and variances that are 0, stay. So does everything about
+            infinite networks but their amplitude and, of `ConvNNGP` with biases, both variances.
         ard : bool
             Whether every input has a lengthscale of its own (automatic relevance determination).
         amplitude : float, optional

@@ -7,7 +7,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from .._fork import refuse_orphans
-from ..kernels import NNGP, NTK, Kernel
+from ..kernels import NTK, ConvNTK, Kernel, OnDisk
 from ..tasks import Task
 from ._conditioning import Conditioning, inverse_norm, probes, workspace
 from ._refusals import refuse_certainties, refuse_sizes, refuse_what_cannot_fit
@@ -70,11 +70,56 @@ class InfiniteNetworkSpace(GaussianSpace):
     ) -> None:
         kernel = NTK(depth, weight_variance, bias_variance)
         super().__init__(kernel, device=device, progress=progress)
-        self.at_start = NNGP(depth, weight_variance, bias_variance)
+        self.at_start: Kernel = kernel.at_start
+
+    @classmethod
+    def of(
+        cls,
+        kernel: Kernel,
+        *,
+        device: str | torch.device | None = None,
+        progress: bool = True,
+    ) -> InfiniteNetworkSpace:
+        """The space of the networks that a tangent kernel belongs to, such as convolutional ones.
+
+        Parameters
+        ----------
+        kernel : NTK or ConvNTK
+            Or one of these that is kept on disk.
+        device : str or torch.device, optional
+            Where to compute.
+        progress : bool
+            Whether work that takes long shows a progress bar.
+
+        Raises
+        ------
+        ValueError
+            If the kernel is no tangent kernel.
+
+        Examples
+        --------
+        >>> import ibhelpers as ib
+        >>> task = ib.tasks.load("digits", n_train=40, n_test=20)
+        >>> kernel = ib.kernels.ConvNTK(task.input_shape, depth=1)
+        >>> ib.InfiniteNetworkSpace.of(kernel).loss_law(task).exact
+        True
+        """
+        inner = kernel.kernel if isinstance(kernel, OnDisk) else kernel
+        if not isinstance(inner, (NTK, ConvNTK)) or not isinstance(kernel, (NTK, ConvNTK, OnDisk)):
+            raise ValueError(
+                f"kernel: found {kernel!r}, which is no tangent kernel of a network; give "
+                "ibhelpers.kernels.NTK(...) or ConvNTK(...), which know the kernel before training."
+            )
+        space = cls.__new__(cls)
+        GaussianSpace.__init__(space, kernel, device=device, progress=progress)
+        space.at_start = kernel.at_start
+        return space
 
     def __repr__(self) -> str:
         """Say what the space is in one line."""
-        return f"InfiniteNetworkSpace(depth={self.at_start.depth}, device='{self.device}')"
+        if isinstance(self.kernel, NTK):
+            return f"InfiniteNetworkSpace(depth={self.kernel.depth}, device='{self.device}')"
+        return f"InfiniteNetworkSpace.of({self.kernel!r}, device='{self.device}')"
 
     @property
     def _prior_kernel(self) -> Kernel:
