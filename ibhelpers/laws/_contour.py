@@ -84,7 +84,8 @@ def log_integral(
     out = torch.empty_like(x_hi)
     count = max(1, min(_BLOCK // (4 * len(terms.w)), _MOST_ROWS))
     for rows, scaled, hi, lo in terms.by_unit(x_hi, x_lo, exponent):
-        for part in torch.arange(len(rows), device=rows.device).split(count):
+        for i in range(0, len(rows), count):
+            part = slice(i, i + count)
             found = _checked_block(scaled, hi[part], lo[part], upper, density)
             unit = scaled.exponent * math.log(2) if density else 0.0
             out[rows[part]] = found + (scaled.log_factor - unit)
@@ -141,8 +142,10 @@ def _integrate_block(
     rest, rounding = curve.integral(_DISCRETISATION, _MOST_NODES)
     unit = saddle.width if density else torch.ones_like(rest)
     rest = (-rest if upper and not density else rest) * unit
-    rest = torch.where((value.abs() > _IMMATERIAL) & ~(rest > 0), curve.size * unit, rest)
-    rounding = (4 * rounding).nan_to_num(nan=0.0).clamp(min=_ROUNDING)
+    hidden = (value.abs() > _IMMATERIAL) & ~(rest > 0)
+    if bool(hidden.any()):
+        rest = torch.where(hidden, curve.size * unit, rest)
+    rounding = (4.0 * rounding).nan_to_num(nan=0.0).clamp(min=_ROUNDING)
     error = _DISCRETISATION + rounding
     error = torch.where(rest > 0, error + 4 * _EPS * moduli, torch.inf)
     return value + torch.log(rest), error

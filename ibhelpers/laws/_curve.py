@@ -21,6 +21,8 @@ _MOST_SHIFT = 0.5  # to the left
 _MARGIN = 2.0  # nats by which it is taken for larger, since the nodes are few
 _SMALL_SUM = 2**14  # terms times nodes: fewer cost less than to give every x its number of nodes
 _EPS = torch.finfo(torch.float64).eps
+# Beside tensors 2 is written 2.0 in what runs for every x: PyTorch converts an integer at each use,
+# which for one x costs as much as the calculation.
 _LOG_ACCURACY = 34.0  # nats: what the bound is made for, 2e-15
 
 
@@ -49,10 +51,10 @@ class Curve:
         return cls(
             linear=slope * saddle.width,
             pole=torch.full_like(pole, torch.inf) if density else pole,
-            bend=3 / saddle.skew.clamp(min=1e-3),
-            beta=2 * terms.w / saddle.one_plus_u * saddle.width[:, None],
-            half_k=terms.k / 2,
-            half_delta=terms.delta / 2 / saddle.one_plus_u,
+            bend=3.0 / saddle.skew.clamp(min=1e-3),
+            beta=2.0 * terms.w / saddle.one_plus_u * saddle.width[:, None],
+            half_k=terms.k / 2.0,
+            half_delta=terms.delta / 2.0 / saddle.one_plus_u,
         )
 
     def rows(self, i: Tensor) -> Curve:
@@ -65,7 +67,7 @@ class Curve:
     @property
     def size(self) -> Tensor:
         """Of the order of the integral: that of a Gaussian of unit width, over the pole; (X,)."""
-        return torch.where(self.pole.isinf(), 1.0, 1 / self.pole.abs()) / math.sqrt(2 * math.pi)
+        return torch.where(self.pole.isinf(), 1.0, 1.0 / self.pole.abs()) / math.sqrt(2 * math.pi)
 
     def end(self) -> Tensor:
         """Parameter v (X,) beyond which the integrand is negligible."""
@@ -85,6 +87,11 @@ class Curve:
         """
         end, series, bound, nodes = self._plan(accuracy)
         out, rounding = torch.full_like(end, torch.nan), torch.zeros_like(end)
+        most = int(nodes.max())
+        if most <= most_nodes and self.beta.numel() * most < _SMALL_SUM:  # the usual case, short
+            all_out, all_rounding = self.trapezoid(series, end, most)
+            if bool(_is_enough(bound.log_error(end / most), all_out, accuracy).all()):
+                return all_out, all_rounding / all_out.abs()
         todo = torch.nonzero(nodes <= most_nodes)[:, 0]
         if len(todo) > 0 and self.beta.numel() * int(nodes[todo].max()) < _SMALL_SUM:
             nodes[todo] = nodes[todo].max()
@@ -93,8 +100,7 @@ class Curve:
             for n in torch.unique(counts).tolist():
                 i = todo[counts == n]
                 out[i], rounding[i] = self.rows(i).trapezoid(series.rows(i), end[i], n)
-            log_error = bound.log_error(end / nodes)[todo]
-            good = log_error <= math.log(accuracy) + torch.log(out[todo].abs())
+            good = _is_enough(bound.log_error(end / nodes)[todo], out[todo], accuracy)
             out[todo[~good]] = torch.nan
             todo = todo[~good & (2 * nodes[todo] <= most_nodes)]
             nodes[todo] *= 2
@@ -119,8 +125,8 @@ class Curve:
         part of the exponent and the rest of it may be large numbers that nearly cancel.
         """
         omega, f = self.summands(series, end, nodes)
-        size = f.abs() * (1 + self.linear[:, None].abs() * omega.abs())
-        size[:, 0] *= 2
+        size = f.abs() * (1.0 + self.linear[:, None].abs() * omega.abs())
+        size[:, 0] *= 2.0
         rounding = _EPS * torch.linalg.vector_norm(size, dim=-1)
         unit = end / nodes / torch.pi
         return unit * f.real.sum(-1), unit * rounding
@@ -135,7 +141,7 @@ class Curve:
         omega = torch.complex(p, q)
         if not bool(self.pole.isinf().all()):
             f = f / (self.pole[:, None] + omega)
-        f[:, 0] /= 2
+        f[:, 0] /= 2.0
         return omega, f
 
     # --- the error of the sum ---------------------------------------------------------------
@@ -156,7 +162,7 @@ class Curve:
         """
         pole_left = torch.where(self.pole > 0, self.pole, torch.inf)
         pole_right = torch.where(self.pole < 0, -self.pole, torch.inf)
-        nearest = torch.stack([torch.minimum(pole_left, 1 / self.beta[:, -1]), pole_right], 1)
+        nearest = torch.stack([torch.minimum(pole_left, 1.0 / self.beta[:, -1]), pole_right], 1)
         shift = _best_shift(nearest / self.bend[:, None], self.bend)
         spacing = end / _SHIFT_NODES
         u = spacing[:, None] * torch.arange(_SHIFT_NODES + 1, device=end.device)
@@ -173,7 +179,7 @@ class Curve:
         bend, a = self.bend[:, None, None], shift[..., None]
         sinh, cosh = torch.sinh(u)[:, None], torch.cosh(u)[:, None]
         c, s = torch.cos(a) + torch.sin(a), torch.cos(a) - torch.sin(a)
-        p, q = bend * (1 - c * cosh), bend * (s * sinh)
+        p, q = bend * (1.0 - c * cosh), bend * (s * sinh)
         modulus = bend * torch.hypot(c * sinh, s * cosh)
         if not bool(self.pole.isinf().all()):
             modulus = modulus / torch.hypot(self.pole[:, None, None] + p, q)
@@ -183,7 +189,7 @@ class Curve:
 
     def _omega(self, v: Tensor) -> tuple[Tensor, Tensor]:
         bend = self.bend[:, None]
-        return -2 * bend * torch.sinh(v / 2) ** 2, bend * torch.sinh(v)
+        return -2.0 * bend * torch.sinh(v / 2.0).square(), bend * torch.sinh(v)
 
     def _exponent(self, series: PowerSeries, p: Tensor, q: Tensor) -> Tensor:
         """The exponent at omega = p + iq, (X, nodes)."""
@@ -221,7 +227,7 @@ class Curve:
         """The real part of a term's share in the exponent, at z = beta (p + iq)."""
         a, square = beta * p, beta * beta * (p * p + q * q)  # Re z, |z|^2
         excess = torch.add(square, a, alpha=2)  # |1 + z|^2 - 1
-        ratio = square.addcmul_(a, excess, value=-1).div_(1 + excess)  # of -z^2 / (1 + z)
+        ratio = square.addcmul_(a, excess, value=-1).div_(1.0 + excess)  # of -z^2 / (1 + z)
         central = torch.sub(a, torch.log1p(excess), alpha=0.5)
         return (central.mul_(half_k).addcmul_(half_delta, ratio, value=-1),)
 
@@ -232,9 +238,9 @@ class Curve:
         """A term's share in the exponent at z = beta (p + iq), its real and its imaginary part."""
         a, b, square = beta * p, beta * q, beta * beta * (p * p + q * q)
         excess = torch.add(square, a, alpha=2)  # |1 + z|^2 - 1
-        share = half_delta / (1 + excess)
+        share = half_delta / (1.0 + excess)
         re = torch.sub(a, torch.log1p(excess), alpha=0.5).mul_(half_k)
-        im = torch.sub(b, torch.atan2(b, 1 + a)).mul_(half_k)
+        im = torch.sub(b, torch.atan2(b, 1.0 + a)).mul_(half_k)
         # z^2 / (1 + z) = (a excess - |z|^2 + i b excess) / (1 + excess)
         re.addcmul_(share, square.addcmul_(a, excess, value=-1), value=-1)
         return re, im.addcmul_(share, b.mul_(excess))
@@ -303,10 +309,16 @@ class SumBound:
         return (2 * torch.pi * self.shift / decay).amin(-1)
 
 
+def _is_enough(log_error: Tensor, out: Tensor, accuracy: float) -> Tensor:
+    """Whether a bounded error is within a relative accuracy, for every x."""
+    return log_error <= math.log(accuracy) + torch.log(out.abs())
+
+
 def _rounded_up(nodes: Tensor) -> Tensor:
     """The next of 8, 10, 12, 14, 16, 20, 24, ...: few different numbers, for many x at once."""
-    octave = 2.0 ** torch.floor(torch.log2(nodes.clamp(min=8.0, max=1e9)) + 1e-12)
-    return (torch.ceil(nodes.clamp(min=8.0, max=1e9) * 4 / octave) * octave / 4).long()
+    nodes = nodes.clamp(min=8.0, max=1e9)
+    quarter = 2.0 ** (torch.floor(torch.log2(nodes) + 1e-12) - 2)
+    return (torch.ceil(nodes / quarter) * quarter).long()
 
 
 def _best_shift(nearest: Tensor, bend: Tensor) -> Tensor:

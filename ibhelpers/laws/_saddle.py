@@ -32,30 +32,30 @@ def find_saddle(terms: Terms, x: Tensor, *, upper: bool) -> Saddle:
     """
     low, high = _bracket(terms, x, upper)
     s, last = _first_guess(terms, x, upper).clamp(low, high), high - low
-    s = torch.where(s.isnan(), (low + high) / 2, s)
+    s = torch.where(s.isnan(), (low + high) / 2.0, s)
     for _ in range(300):
         t, log_t_s, one_plus_u = _parametrise(terms, s, upper)
-        b = 2 * terms.w * t[:, None] / one_plus_u  # u / (1 + u)
+        b = 2.0 * terms.w * t[:, None] / one_plus_u  # u / (1 + u)
         delta, b2 = terms.delta / one_plus_u, b * b
         from_terms = 0.5 * (b * (terms.k + delta)).sum(-1)
-        d1 = t * x - 1 - from_terms  # t phi'(t)
-        d2_of_terms = (b2 * (terms.k / 2 + delta)).sum(-1)
-        d2 = 1 + d2_of_terms  # t^2 phi''(t)
+        d1 = t * x - 1.0 - from_terms  # t phi'(t)
+        d2_of_terms = (b2 * (terms.k / 2.0 + delta)).sum(-1)
+        d2 = 1.0 + d2_of_terms  # t^2 phi''(t)
         if bool((d1.abs() < 1e-3 * d2.sqrt()).all()):
             break
         rising = d1 * log_t_s > 0
         low, high = torch.where(rising, low, s), torch.where(rising, s, high)
         if upper:
-            left, right = -from_terms, 1 - t * x
-            slope = log_t_s * (d2_of_terms / left + 1 / right)
+            left, right = -from_terms, 1.0 - t * x
+            slope = log_t_s * (d2_of_terms / left + 1.0 / right)
         else:
-            left, right = t * x, 1 + from_terms
+            left, right = t * x, 1.0 + from_terms
             slope = d2 / right
         step = -torch.log(left / right) / slope
-        good = (s + step >= low) & (s + step <= high) & (2 * step.abs() < last)
-        step = torch.where(good, step, (low + high) / 2 - s)
+        good = (s + step >= low) & (s + step <= high) & (2.0 * step.abs() < last)
+        step = torch.where(good, step, (low + high) / 2.0 - s)
         s, last = s + step, step.abs()
-    skew = (b * b2 * (terms.k + 3 * delta)).sum(-1).abs() + (0 if upper else 2)
+    skew = (b * b2 * (terms.k + 3.0 * delta)).sum(-1).abs() + (0.0 if upper else 2.0)
     return Saddle(t, one_plus_u, t.abs() / d2.sqrt(), skew / d2**1.5)
 
 
@@ -65,12 +65,12 @@ def _first_guess(terms: Terms, x: Tensor, upper: bool) -> Tensor:
     With mean m and variance cm, phi' = 0 is c x t^2 - (m + c - x) t - 1 = 0.
     """
     c = terms.spread
-    half = (terms.mean_hi[-1] + c - x) / 2
+    half = (terms.mean_hi[-1] + c - x) / 2.0
     root = torch.hypot(half, torch.sqrt(c * x))
     # Of the two forms of a root, the one without a difference of like numbers.
     if not upper:
-        return torch.log(torch.where(half > 0, (half + root) / (c * x), 1 / (root - half)))
-    minus_t = torch.where(half > 0, 1 / (half + root), (root - half) / (c * x))
+        return torch.log(torch.where(half > 0, (half + root) / (c * x), 1.0 / (root - half)))
+    minus_t = torch.where(half > 0, 1.0 / (half + root), (root - half) / (c * x))
     return torch.logit((2 * terms.w[-1] * minus_t).clamp(max=0.99))
 
 
@@ -78,19 +78,15 @@ def _bracket(terms: Terms, x: Tensor, upper: bool) -> tuple[Tensor, Tensor]:
     if upper:  # exp(-225) = 2e-98: beyond, phi'' would overflow
         return torch.full_like(x, -225.0), torch.full_like(x, 225.0)
     # phi' = 0 reads t x = 1 + sum k/2 u/(1+u) + sum delta/2 u/(1+u)^2; the fractions reach 1, 1/4.
-    most = _most_t_x(terms)
-    return -torch.log(x) - 1e-6, torch.log(most) - torch.log(x) + 1e-6
-
-
-def _most_t_x(terms: Terms) -> Tensor:
-    return 1 + terms.k.sum() / 2 + terms.delta.sum() / 8
+    log_x = torch.log(x)
+    return -log_x - 1e-6, torch.log(terms.most_t_x) - log_x + 1e-6
 
 
 def _parametrise(terms: Terms, s: Tensor, upper: bool) -> tuple[Tensor, Tensor, Tensor]:
     """t(s), the derivative of log|t|, and 1 + 2 w t without cancellation."""
     if not upper:
         t = torch.exp(s)
-        return t, torch.ones_like(t), 1 + 2 * terms.w * t[:, None]
+        return t, torch.ones_like(t), 1.0 + 2.0 * terms.w * t[:, None]
     w_max = terms.w[-1]
     q, p = torch.sigmoid(s), torch.sigmoid(-s)
     one_plus_u = (w_max - terms.w) / w_max + terms.w / w_max * p[:, None]
@@ -106,10 +102,10 @@ def approximate_quantile(terms: Terms, log_p: Tensor, *, upper: bool) -> Tensor:
     """
     low, high = torch.full_like(log_p, -690.0), torch.full_like(log_p, 225.0)
     log_2w = torch.log(2 * terms.w)
-    if not upper:  # s is log t, which may lie beyond float64: t x is at most `_most_t_x`
+    if not upper:  # s is log t, which may lie beyond float64: t x is at most `most_t_x`
         least = (-1076 - terms.exponent) * math.log(2)  # log of half of the smallest loss
         low = low - log_2w[-1]
-        high = (torch.log(_most_t_x(terms)) - least).clamp(min=1.0).expand_as(low)
+        high = (torch.log(terms.most_t_x) - least).clamp(min=1.0).expand_as(low)
     for _ in range(60):
         s = (low + high) / 2
         if upper:

@@ -77,6 +77,11 @@ class Terms:
         return (2 * self.w * (self.w * (self.k + 2 * self.delta) / mean)).sum()
 
     @cached_property
+    def most_t_x(self) -> Tensor:
+        """More than t x is at any saddle of the lower tail, ()."""
+        return 1 + self.k.sum() / 2 + self.delta.sum() / 8
+
+    @cached_property
     def weights(self) -> Tensor:
         """The weights in units of the loss, (N,)."""
         return torch.unique_consecutive(self.source[0])
@@ -134,22 +139,29 @@ def exponent_at(
     v is 1 + 2 w t, (X, N), as precisely as the caller knows it.
     """
     k, delta, w = terms.k, terms.delta, terms.w
-    u = 2 * w * t[:, None]
-    n_small = torch.searchsorted(w, _SMALL_U / (2 * t.abs()))
+    u = 2.0 * w * t[:, None]
+    n_small = torch.searchsorted(w, _SMALL_U / (2.0 * t.abs()))
     least, most = int(n_small.min()), int(n_small.max())  # between them, it depends on x
     x_hi, x_lo = dd_add(x_hi, x_lo, -terms.mean_hi[n_small], -terms.mean_lo[n_small])
-    small = torch.arange(len(w), device=w.device) < n_small[:, None]
 
-    near, wide = slice(None, most), slice(least, None)
-    u_, v_, k_, delta_ = u[:, near], v[:, near], k[near] / 2, delta[near] / 2
-    value = k_ * _u_minus_log1p(u_) + delta_ * u_ * u_ / v_
-    slope = 2 * w[near] * u_ * (k_ + delta_ * (2 + u_) / v_) / v_
-    value_near, slope_near = (torch.where(small[:, near], a, 0.0).sum(-1) for a in (value, slope))
+    def total(summands: Tensor, start: int, near: bool) -> Tensor:
+        """Of the terms from `start`, those that are near for their x, or those that are not."""
+        if least < most:
+            place = torch.arange(start, start + summands.shape[1], device=w.device)
+            summands = torch.where((place < n_small[:, None]) == near, summands, 0.0)
+        return summands.sum(-1)
 
-    u_, v_, k_, delta_ = u[:, wide], v[:, wide], k[wide] / 2, delta[wide] / 2
-    value = -k_ * torch.log(v_) - delta_ * u_ / v_
-    slope = -2 * w[wide] * (k_ + delta_ / v_) / v_
-    value_wide, slope_wide = (torch.where(small[:, wide], 0.0, a).sum(-1) for a in (value, slope))
+    value_near = slope_near = value_wide = slope_wide = torch.zeros_like(t)
+    if most > 0:
+        u_, v_, k_, delta_ = u[:, :most], v[:, :most], k[:most] / 2.0, delta[:most] / 2.0
+        value = k_ * _u_minus_log1p(u_) + delta_ * u_ * u_ / v_
+        slope = 2.0 * w[:most] * u_ * (k_ + delta_ * (2.0 + u_) / v_) / v_
+        value_near, slope_near = total(value, 0, True), total(slope, 0, True)
+    if least < len(w):
+        u_, v_, k_, delta_ = u[:, least:], v[:, least:], k[least:] / 2.0, delta[least:] / 2.0
+        value = -k_ * torch.log(v_) - delta_ * u_ / v_
+        slope = -2.0 * w[least:] * (k_ + delta_ / v_) / v_
+        value_wide, slope_wide = total(value, least, False), total(slope, least, False)
 
     linear = t * x_hi + t * x_lo
     return (
@@ -162,8 +174,8 @@ def exponent_at(
 def _u_minus_log1p(u: Tensor) -> Tensor:
     """u - log(1 + u) to full relative precision for |u| <= 1/2: the series of 2 atanh(u/(2+u))."""
     y = u.clamp(-_SMALL_U, _SMALL_U)  # the caller discards every other value
-    y = y / (2 + y)
+    y = y / (2.0 + y)
     y2, series = y * y, torch.zeros_like(y)
     for n in range(39, 1, -2):
-        series = series * y2 + 1 / n
-    return u * y - 2 * y * y2 * series
+        series.mul_(y2).add_(1 / n)
+    return u * y - 2.0 * y * y2 * series

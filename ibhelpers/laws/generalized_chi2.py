@@ -311,9 +311,8 @@ class GeneralizedChi2(Law):
     ) -> Tensor:
         """The log-probability of one side, from the tail of whichever side is small."""
         above = x > self.offset
-        everything, nothing = (~above, x == math.inf) if upper else (x == math.inf, ~above)
-        out = torch.empty_like(x)
-        out[everything], out[nothing] = 0.0, -math.inf
+        everything = ~above if upper else x == math.inf
+        out = torch.full_like(x, -math.inf).masked_fill_(everything, 0.0)
         for part, distance, tail_is_upper in self._sides(x, above):
             log_p = tail_of(self._terms, *distance, upper=tail_is_upper)
             if tail_is_upper != upper:
