@@ -11,8 +11,11 @@ import resource
 import sys
 import time
 
+import chapter_10
+import chapter_11
 import numpy as np
 import recording
+import torch
 from scipy import stats
 
 import ibhelpers as ib
@@ -52,12 +55,33 @@ def bits_of_task(task):
     }
 
 
-CLOSED, CHOSEN = "s* RBF(5)", "chosen"
-BRIDGES = [  # task, space, target, particles
-    ("mnist", CHOSEN, 0.05, 100),
-    ("mnist", CLOSED, 0.05, 100),
-    ("cifar10", CHOSEN, 0.6, 50),
+def bits_by_errors(task, wrong):
+    """Bits for the error rates that models reach, in one walk."""
+    space = ib.GaussianSpace.fit(task, progress=False)
+    walk = ib.rare_event_bias(
+        space,
+        task,
+        loss="zero_one",
+        target_error=list(wrong.values()),
+        particles=30,
+        seed=0,
+        progress=False,
+    )
+    return dict(zip(wrong, walk.bits, strict=True))
+
+
+CLOSED, CHOSEN, UNIT = "s* RBF(5)", "chosen", "RBF(5)"
+BRIDGES = [  # task, space, target, particles, numbers
+    ("mnist", CLOSED, 0.05, 50, "float64"),
+    ("mnist", CLOSED, 0.05, 50, "float32"),
+    ("mnist", CLOSED, 0.02, 50, "float32"),
+    ("mnist", CLOSED, 0.0, 50, "float32"),
+    ("mnist", UNIT, 0.1, 120, "float32"),
+    ("mnist", CHOSEN, 0.0, 50, "float32"),
+    ("cifar10", CHOSEN, 0.6, 50, "float32"),
+    ("cifar10", CHOSEN, 0.5, 100, "float32"),
 ]
+SPLITTINGS = [("mnist", CHOSEN, 0.06, 500, "float32")]
 DRAWS = [("mnist", CHOSEN, (0.08, 0.07, 0.064), 100_000)]
 
 
@@ -68,6 +92,8 @@ def task_of(name: str) -> ib.Task:
 
 
 def space_of(name: str, task: ib.Task) -> ib.GaussianSpace:
+    if name == UNIT:
+        return ib.GaussianSpace(ib.kernels.RBF(5.0))
     if name == CLOSED:
         return ib.GaussianSpace.fit(
             task, ib.kernels.RBF(5.0), hold=("kernel",), noise=0.0, progress=False
@@ -75,12 +101,13 @@ def space_of(name: str, task: ib.Task) -> ib.GaussianSpace:
     return ib.GaussianSpace.fit(task, progress=False)
 
 
-def bridge(name: str, which: str, target: float, particles: int) -> dict:
+def bridge(name: str, which: str, target: float, particles: int, numbers: str) -> dict:
     """One row of the table, and the curve of all error rates on the way."""
     task = task_of(name)
     space = space_of(which, task)
+    settings = {"particles": particles, "dtype": getattr(torch, numbers)}
     with timed() as spent:
-        bias = bits_of(space, task, target, particles=particles)
+        bias = bits_of(space, task, target, **settings)
     trace = bias.trace
     curve = [
         {"task": name, "space": which, "deepest": target, "error": error}
@@ -90,9 +117,27 @@ def bridge(name: str, which: str, target: float, particles: int) -> dict:
         )
     ]
     row = described(name, which, target, task, space, "bridge", bias) | spent
-    row |= {"particles": trace.particles, "runs": trace.runs, "steps": len(trace.s)}
+    row |= {
+        "numbers": numbers,
+        "particles": trace.particles,
+        "runs": trace.runs,
+        "steps": len(trace.s),
+    }
     row |= {"sweeps": int(trace.sweeps.sum()), "doublings": trace.doublings}
     return {"rows": [row], "curve": curve}
+
+
+def splitting(name: str, which: str, target: float, particles: int, numbers: str) -> dict:
+    """The same by splitting, where it reaches."""
+    task = task_of(name)
+    space = space_of(which, task)
+    settings = {"particles": particles, "dtype": getattr(torch, numbers)}
+    with timed() as spent:
+        bias = bits_of(space, task, target, method="splitting", **settings)
+    row = described(name, which, target, task, space, "splitting", bias) | spent
+    row |= {"numbers": numbers, "particles": particles, "runs": 1}
+    row |= {"steps": len(bias.trace.threshold), "sweeps": 0, "doublings": 0}
+    return {"rows": [row], "curve": []}
 
 
 def brute_force(name: str, which: str, targets: tuple[float, ...], draws: int) -> dict:
@@ -105,9 +150,8 @@ def brute_force(name: str, which: str, targets: tuple[float, ...], draws: int) -
     for target in targets:
         bias = ib.inductive_bias(ib.laws.Empirical.fit(losses), target + 1e-9)
         row = described(name, which, float(target), task, space, "counting", bias) | spent
-        found.append(
-            row | {"particles": draws, "runs": 1, "steps": 0, "sweeps": 0} | {"doublings": 0}
-        )
+        row |= {"numbers": "float64", "particles": draws, "runs": 1}
+        found.append(row | {"steps": 0, "sweeps": 0, "doublings": 0})
     return {"rows": found, "curve": []}
 
 
@@ -149,7 +193,8 @@ class timed:
 
 def main(most: int) -> None:
     """Do so many rows that are not done yet; when none is left, write the records."""
-    asked = [(bridge, row) for row in BRIDGES] + [(brute_force, row) for row in DRAWS]
+    asked = [(bridge, row) for row in BRIDGES] + [(splitting, row) for row in SPLITTINGS]
+    asked += [(brute_force, row) for row in DRAWS]
     part = recording.FOLDER / "12_error_rates.part"
     recording.FOLDER.mkdir(exist_ok=True)
     kept = json.loads(part.read_text()) if part.exists() else {}
@@ -185,6 +230,31 @@ def draws() -> None:
         of="1,000 training and 500 test digits of MNIST, dealt at random: the chapter's own, and "
         "others of the full set",
     )
+
+
+def models() -> None:
+    """What chapter 10's models provide by errors: on its ten draws, for the rates they reached."""
+    of = "ten disjoint draws of 200 training and 500 test digits of MNIST, 14 × 14 pixels"
+    by_errors("12_models", "networks_provided", chapter_10.digits(), of=of)
+
+
+def architectures() -> None:
+    """The same of chapter 11's architectures."""
+    of = "ten disjoint draws of 100 and 79 digits"
+    by_errors("12_architectures", "training_architectures", chapter_11.digits(), 10, of=of)
+
+
+def by_errors(name, reached, tasks, n=None, *, of) -> None:
+    """Ask for the bits of the error rates in another record of the same draws."""
+    values = ib.compare.recorded(reached).values
+    columns = {c: c.removeprefix("wrong: ") for c in values if c.startswith("wrong: ")}
+    rates = iter(values[[*columns]].rename(columns=columns).to_dict("records"))
+    begun = time.perf_counter()
+    found = ib.compare.draws(
+        lambda task: bits_by_errors(task, next(rates)), tasks, n, processes=1, progress=False
+    )
+    seconds = time.perf_counter() - begun
+    recording.write(name, found.values.to_dict("list"), of=of, seconds=seconds)
 
 
 def coverage() -> None:
@@ -256,8 +326,7 @@ def orthant():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["coverage"]:
-        sys.exit(coverage())
-    if sys.argv[1:] == ["draws"]:
-        sys.exit(draws())
+    for record in (architectures, coverage, draws, models):
+        if sys.argv[1:] == [record.__name__]:
+            sys.exit(record())
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)

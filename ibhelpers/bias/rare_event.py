@@ -118,8 +118,10 @@ def rare_event_bias(
 
     *Moves.* For losses that add up costs of test points, points turn on ellipses, given the outputs
     at all others, 64 at a time: what ties these to each other is drawn first, and given that each
-    turns by itself. Any other loss, and a covariance that is singular, turns eight directions at a
-    time. See `ibhelpers.losses`.
+    turns by itself. For error rates the label's output and its strongest rival's then trade a
+    normal number that is drawn exactly, so that points that are seldom right find the way. Any
+    other loss, and a covariance that is singular, turns eight directions at a time. See
+    `ibhelpers.losses`.
 
     *What the interval covers.* The scatter of independent runs, by Student's t for the mean of a
     log-normal variable. Runs also share what poor mixing does to them all, which it does not show:
