@@ -14,7 +14,7 @@ from torch.nn import functional
 import ibhelpers as ib
 from ibhelpers.kernels import NNGP, NTK, RBF, ConvNNGP, ConvNTK, OnDisk, convolutional
 from ibhelpers.kernels.pair import Pair
-from tests.test_kernels import Largest
+from tests.largest import Largest
 
 GOLDEN = json.loads(
     (Path(__file__).parent / "golden" / "neural_tangents_convolutional.json").read_text()

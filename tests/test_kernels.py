@@ -13,7 +13,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import pairwise
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ibhelpers import kernels
 from ibhelpers.kernels import (
@@ -30,6 +29,7 @@ from ibhelpers.kernels import (
 from ibhelpers.kernels.arc_cosine import angles
 from ibhelpers.kernels.distances import squared_distances
 from tests.examples import LENGTHSCALES, ONE_OF_EACH, by_repr
+from tests.largest import Largest
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "neural_tangents.json").read_text())
 RNG = np.random.default_rng(0)
@@ -335,21 +335,6 @@ def test_out_may_be_a_block_of_a_larger_matrix(kernel):
     assert torch.equal(block, kernel(A, B))
     assert larger.isnan().sum() == 20 * 20 - 12 * 9
     assert torch.equal(kernel(A, out=larger[:12, :12]), kernel(A))
-
-
-class Largest(TorchDispatchMode):
-    """Records the largest tensor that an operation returns, other than views of one given."""
-
-    def __init__(self, given):
-        super().__init__()
-        self.given, self.numel = given.untyped_storage().data_ptr(), 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        result = function(*args, **(kwargs or {}))
-        if isinstance(result, torch.Tensor):
-            if result.untyped_storage().data_ptr() != self.given:
-                self.numel = max(self.numel, result.numel())
-        return result
 
 
 @pytest.mark.parametrize("kernel", ONE_OF_EACH, ids=by_repr)
