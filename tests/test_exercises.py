@@ -190,6 +190,16 @@ SLIPS = [
     ("12.5", 1, "divide"),
     ("12.5", 0.0, "more than 9 bits"),
     ("12.5", 0.25, "amplitude 1"),
+    ("13.1", 120.36, "by how many more"),
+    ("13.1", -1.29, "wrong way round"),
+    ("13.1", 4.51, "rows count from 0"),
+    ("13.2", -0.737, "half and half"),
+    ("13.2", 0.848, "if it is yes"),
+    ("13.3", -97.4, "the lengthscale grows by"),
+    ("13.3", -0.97, "One per cent"),
+    ("13.3", -1.90, "what the derivative says"),
+    ("13.4", 0.2, "looked at for each one"),
+    ("13.4", 5.1, "only 41"),
 ]
 
 
