@@ -16,9 +16,10 @@ _SMALL_Z = 0.25  # terms with |z| below this all along the curve are summed as o
 _PIECES, _WIDTH = 6, 5  # of the polynomial, which has 30 coefficients: 0.25^30 = 9e-19
 _END = -42.0  # the curve ends where the integrand has fallen to exp(-42) = 6e-19 of its start
 _BLOCK = 2**20  # numbers in the largest temporary arrays
-_SHIFT_NODES = 6  # on a shifted curve, where the integral of the modulus needs only its size
+_SHIFT_NODES = 6  # at least, on a shifted curve, where the modulus needs only its size
+_SHIFT_SPACING = 0.25  # at most: singularities are pi/4 - _MOST_SHIFT = 0.29 away, and round peaks
 _MOST_SHIFT = 0.5  # to the left
-_MARGIN = 2.0  # nats by which it is taken for larger, since the nodes are few
+_MARGIN = 1.0  # nats by which it is taken for larger, beside its curvature
 _SMALL_SUM = 2**14  # terms times nodes: fewer cost less than to give every x its number of nodes
 _EPS = torch.finfo(torch.float64).eps
 # Beside tensors 2 is written 2.0 in what runs for every x: PyTorch converts an integer at each use,
@@ -157,21 +158,21 @@ class Curve:
         A and B being the integrals of |f| along Im v = a and Im v = -b (L. N. Trefethen and J. A.
         C. Weideman, SIAM Review 56 (2014) 385, theorem 5.1). These lines are hyperbolas too, which
         cross the real axis nearer to the singularities, or farther away. Moduli cannot cancel, so
-        that few nodes give A and B, where no cancellation makes them small. They are sums and no
-        proof: a peak between the nodes may be missed, which the shifts are chosen to avoid.
+        that few nodes give A and B, where no cancellation makes them small. A peak between them is
+        reckoned with by the curvature of log |f|, see `_log_integral`.
         """
         pole_left = torch.where(self.pole > 0, self.pole, torch.inf)
         pole_right = torch.where(self.pole < 0, -self.pole, torch.inf)
         nearest = torch.stack([torch.minimum(pole_left, 1.0 / self.beta[:, -1]), pole_right], 1)
         shift = _best_shift(nearest / self.bend[:, None], self.bend)
-        spacing = end / _SHIFT_NODES
-        u = spacing[:, None] * torch.arange(_SHIFT_NODES + 1, device=end.device)
+        nodes = max(_SHIFT_NODES, math.ceil(float(end.max()) / _SHIFT_SPACING))
+        spacing = end / nodes
+        u = spacing[:, None] * torch.arange(nodes + 1, device=end.device)
         p, q, modulus = self._shifted(u, shift)
         flat_p, flat_q = p.reshape(len(p), -1), q.reshape(len(q), -1)
         series = PowerSeries.of(self, torch.hypot(flat_p, flat_q).amax(-1))
         log_f = self._log_modulus(series, flat_p, flat_q).reshape(p.shape) + torch.log(modulus)
-        log_f[..., 0] -= math.log(2)
-        size = torch.logsumexp(log_f, -1) + torch.log(spacing / torch.pi)[:, None] + _MARGIN
+        size = _log_integral(log_f) + torch.log(spacing / torch.pi)[:, None] + _MARGIN
         return series, SumBound(shift.abs(), size)
 
     def _shifted(self, u: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -312,6 +313,18 @@ class SumBound:
 def _is_enough(log_error: Tensor, out: Tensor, accuracy: float) -> Tensor:
     """Whether a bounded error is within a relative accuracy, for every x."""
     return log_error <= math.log(accuracy) + torch.log(out.abs())
+
+
+def _log_integral(log_f: Tensor) -> Tensor:
+    """A bound of log of the integral of f from node 0, where it is even, to the last; unit spacing.
+
+    Between two nodes log f is taken for its larger value there and an eighth of both its second
+    differences: with one for the curvature, it would be the rise of a parabola above its chord.
+    """
+    rise = torch.cat([log_f[..., 1:2], log_f], -1).diff(n=2).abs() / 8.0
+    rise = torch.cat([rise, rise[..., -1:]], -1)
+    largest = torch.maximum(log_f[..., :-1], log_f[..., 1:])
+    return torch.logsumexp(largest + rise[..., :-1] + rise[..., 1:], -1)
 
 
 def _rounded_up(nodes: Tensor) -> Tensor:
