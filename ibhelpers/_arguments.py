@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -107,6 +109,39 @@ def number(name: str, value: Any) -> float:
     if found.dtype in (bool, torch.bool) or math.prod(found.shape) != 1:
         raise ValueError(f"{name}: found {value!r}; give one number.")
     return float(found.item())
+
+
+def several(name: str, value: Any, what: str) -> list[Any]:
+    """Return the elements of an iterable as a list, or raise a ValueError that says what to give.
+
+    Text is one thing, not several letters.
+    """
+    try:
+        if isinstance(value, (str, bytes)):
+            raise TypeError
+        return list(value)
+    except TypeError:
+        raise ValueError(
+            f"{name}: found {_brief(value)}; give several, such as a list of {what}."
+        ) from None
+
+
+def by_name(name: str, value: Any, what: str) -> dict[Any, Any]:
+    """Return a mapping as a dict, or raise a ValueError that says what to give."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name}: found {_brief(value)}; give a mapping, such as {what}.")
+    return dict(value)
+
+
+def file_name(name: str, value: Any) -> Path:
+    """Return a path, or raise a ValueError unless there is one."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise ValueError(f"{name}: found {_brief(value)}; give the name of a file.")
+    return Path(value)
+
+
+def _brief(value: Any) -> str:
+    return repr(value) if isinstance(value, (str, float, int)) else f"a {type(value).__name__}"
 
 
 def available_device(device: Any) -> torch.device:

@@ -155,7 +155,10 @@ def no_numbers(values, draw):
     return torch.empty(values.shape, device="meta"), None
 
 
-SHAPES = [(), (0,), (1,), (2,), (12,), (1, 1), (12, 1), (12, 2), (0, 2), (12, 0), (3, 2, 2)]
+SHAPES = [
+    *((), (0,), (1,), (2,), (3,), (12,), (24,), (1, 1), (3, 1), (12, 1)),
+    *((12, 2), (0, 2), (12, 0), (3, 2, 2)),
+]
 
 
 @st.composite
@@ -182,6 +185,7 @@ HALVES = np.arange(20.0) / 2
 FEW = ib.tasks.load("synthetic", n_train=4, n_test=3, ambient=2, intrinsic=2, outputs=1)
 NOISY = ib.GaussianSpace(kernels.RBF(1.0), noise=0.1)
 NETWORKS = ib.NetworkSpace(ib.networks.mlp())
+FEW_DIGITS = ib.tasks.load("digits", n_train=20, n_test=5)
 
 
 def is_matrix(a):
@@ -190,6 +194,10 @@ def is_matrix(a):
 
 def is_losses(a):
     return a.ndim == 1 and len(a) >= 10 and np.ptp(a) > 0
+
+
+def are_positive(a):
+    return is_losses(a) and (a > 0).all()
 
 
 def is_number(a):
@@ -229,6 +237,43 @@ def pareto_below_half(threshold):
     if threshold < 0.5:
         return (HALVES <= 0.5).mean()
     return (HALVES <= threshold).mean() * (max(0.0, 2.5 - threshold) / 2.0) ** 2
+
+
+def on_a_sphere(target_error, *, n, R, M, D, B):
+    """The earlier bound in two dimensions, where binomials are products."""
+    K = (math.sqrt(1 + 4 * M**2) - 1) / 2
+    E = (2 + K) * (1 + K) / 2 + (1 + K) * K / 2
+    L, W = K * math.sqrt(D) / R, R * math.sqrt(1 / 3) * math.sqrt(4 * math.pi / n)
+    bits = math.log2(math.sqrt(D) * B * L * W / float_of(target_error))
+    return D * (2 * E - n) * max(bits, 0.0)
+
+
+class Answering:
+    """A model whose predictions of three test examples are what it was given."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def get_params(self, deep=True):
+        return {"answer": self.answer}
+
+    def __sklearn_clone__(self):
+        return self
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return self.answer if len(X) == 3 else np.zeros(len(X))
+
+
+def asked(question):
+    return ib.compare.draws(question, FEW, 1, processes=1, progress=False).values.bits[0]
+
+
+def trained(**settings):
+    space = ib.NetworkSpace(ib.networks.mlp(width=2), epochs=1, batch_size=2, **settings)
+    return space.sample_losses(FEW, 1, seed=0, progress=False)
 
 
 def rbf(A, B):
@@ -455,7 +500,7 @@ ENTRIES = {
     "ScaledChi2.fit": (
         "losses",
         lambda o: laws.ScaledChi2.fit(o).variance(),
-        is_losses,
+        are_positive,
         lambda a: a.var(ddof=1),
     ),
     "distance.losses": (
@@ -529,7 +574,84 @@ ENTRIES = {
         lambda a: is_number(a) and float_of(a) > 0,
         lambda a: ib.inductive_bias(NOISY.loss_law(FEW), float_of(a)).bits,
     ),
+    # More of the fits, the paper's figures and the bounds
+    "ScaledNoncentralChi2.fit": (
+        "losses",
+        lambda o: laws.ScaledNoncentralChi2.fit(o).mean(),
+        are_positive,
+        lambda a: a.mean(),  # at which the likelihood is highest, whatever the other two are
+    ),
+    "GeneralizedPareto.fit": (
+        "losses",
+        lambda o: laws.GeneralizedPareto.fit(o).cdf(14.0),
+        lambda a: a.shape == (24,) and np.ptp(a) > 0 and np.sort(a)[11] < 14.0,
+        lambda a: (a <= 14.0).mean(),
+    ),
+    "released_fit": ("losses", ib.paper.released_fit, no_array, None),
+    "error_decomposition": (
+        "target_error",
+        lambda o: ib.paper.error_decomposition(LAW, HALVES + 0.5, o).exact,
+        lambda a: is_number(a) and 0 < float_of(a) < 6.0,
+        lambda a: math.log(-math.expm1(-float_of(a) / 6.0)) / FLOOR,
+    ),
+    "error_decomposition.losses": (
+        "losses",
+        lambda o: ib.paper.error_decomposition(LAW, o, 0.5).fitted.mean(),
+        are_positive,
+        lambda a: a.mean(),
+    ),
+    "few_shot": (
+        "target_error",
+        lambda o: (
+            ib.bounds.few_shot(
+                **{"n": 9.0, "max_norm": 2.0, "within_dim": 1.0, "across_dim": 1.0},
+                **{"resolution": 1.0, "target_error": o, "n_ways": 2},
+            ).bits
+        ),
+        is_number,
+        lambda a: on_a_sphere(
+            a, n=9.0, R=8**0.5, M=32**0.5 * math.pi, D=4 * (8 * math.pi + 1), B=2**0.5
+        ),
+    ),
+    "model_agnostic": (
+        "target_error",
+        lambda o: (
+            ib.bounds.model_agnostic(
+                **{"n": 9.0, "max_norm": 2.0, "intrinsic_dim": 2.0, "resolution": 1.0},
+                **{"n_discrete": 1.0, "out_dim": 3.0, "out_bound": 5.0, "target_error": o},
+            ).bits
+        ),
+        is_number,
+        lambda a: on_a_sphere(a, n=9.0, R=2.0, M=4 * math.pi, D=3.0, B=5.0),
+    ),
+    "bounds.estimate": (
+        "n_total",
+        lambda o: ib.bounds.estimate(FEW_DIGITS, n_total=o),
+        no_array,
+        None,
+    ),
+    # What a reader's own model, question or space answers
+    "compare.models": (
+        "models",
+        lambda o: ib.compare.models(FEW, LAW, {"own": Answering(o)}, seed=0).test_loss[0],
+        lambda a: a.shape in ((3,), (3, 1)),
+        lambda a: ((a.reshape(3, 1) - FEW.y_test) ** 2).mean(),
+    ),
+    "compare.draws.question": (
+        "question",
+        lambda o: asked(lambda task: {"bits": o}),
+        is_number,
+        float_of,
+    ),
+    "compare.recorded": ("name", ib.compare.recorded, no_array, None),
     # Simulation
+    "schedule": (
+        "schedule",
+        lambda o: trained(schedule=lambda progress: o),
+        is_number,
+        lambda a: trained(schedule=lambda progress: float_of(a)),
+    ),
+    "lr": ("lr", lambda o: trained(lr=o), is_number, lambda a: trained(lr=float_of(a))),
     "rare_event_bias": (
         "target_error",
         lambda o: rare(o).bits,

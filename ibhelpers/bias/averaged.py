@@ -25,6 +25,7 @@ import numpy as np
 
 from .._arguments import non_negative
 from .._progress import counter
+from .._typed import typed
 from ..kernels import Kernel
 from ..laws import GeneralizedChi2
 from ..spaces import GaussianSpace
@@ -76,6 +77,7 @@ class AveragedBias:
         )
 
 
+@typed
 def averaged_bias(space: GaussianSpace, task: Task, target_error: float) -> AveragedBias:
     """The required bias when lengthscale, amplitude and noise are averaged over, not chosen.
 

@@ -33,6 +33,7 @@ from torch import Tensor
 
 from .._arguments import ArrayLike, as_array, non_negative
 from .._progress import progress_bar
+from .._typed import typed
 from ..laws import Quadrature, TailIntegralError
 from ..spaces import GaussianSpace
 from ..tasks import Task
@@ -47,6 +48,7 @@ _ACCURACY, _LEAST = 1e-9, 1e-6  # in nats: asked for, and enough where there are
 _LOG2 = math.log(2)
 
 
+@typed
 def expected_worth(
     space: GaussianSpace, task: Task, target_error: float, X: ArrayLike
 ) -> np.ndarray:

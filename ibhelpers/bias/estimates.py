@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float
 from tqdm.auto import tqdm
 
-from .._arguments import ArrayLike, as_array, seed_of, whole
+from .._arguments import ArrayLike, as_array, seed_of, several, whole
 from .._progress import steps
+from .._typed import typed
 from ..laws import (
     Empirical,
     GeneralizedPareto,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 TAILS = (Empirical, ScaledNoncentralChi2, ScaledChi2, GeneralizedPareto, Normal)
 
 
+@typed
 def estimate_bias(
     losses: ArrayLike,
     target_error: ArrayLike,
@@ -112,8 +114,10 @@ def estimate_bias(
             "only the lower tail is estimated, so give smaller targets."
         )
     n_boot, seed = whole("n_boot", n_boot, at_least=0), seed_of(seed)
-    if not tails:
-        raise ValueError("tails: found none; give at least one kind of law.")
+    tails = several("tails", tails, "kinds of laws")
+    for kind in tails or [None]:
+        if not (isinstance(kind, type) and issubclass(kind, FittedLaw)):
+            raise ValueError(f"tails: found {kind!r:.60}; give kinds of law, such as laws.Normal.")
     with steps("resamples", n_boot * len(tails), "fits", shown=progress) as bar:
         tables = []
         for kind in tails:

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from .._arguments import non_negative
-from ..laws import GeneralizedChi2, Law
+from .._typed import typed
+from ..laws import GeneralizedChi2
 from ..spaces import GaussianSpace
 from ..tasks import Task
 from .inductive_bias import inductive_bias
@@ -46,6 +47,7 @@ class EvidenceBound:
     log_evidence: float
 
 
+@typed
 def evidence_bound(space: GaussianSpace, task: Task, target_error: float) -> EvidenceBound:
     r"""Chernoff's bound of the required bias, as the predictive evidence of the test set.
 
@@ -134,7 +136,8 @@ class Divergences:
     on_average: float
 
 
-def divergences(law: Law, target_error: float) -> Divergences:
+@typed
+def divergences(law: GeneralizedChi2, target_error: float) -> Divergences:
     r"""The divergences from p_h of the hypotheses that are good, and of those good on average.
 
     A law g of hypotheses that are all in the good set G has
@@ -171,11 +174,6 @@ def divergences(law: Law, target_error: float) -> Divergences:
     >>> print(f"{found.always:.2f} bits always, {found.on_average:.2f} on average")
     9.97 bits always, 8.52 on average
     """
-    if not isinstance(law, GeneralizedChi2):
-        raise ValueError(
-            f"law: found {type(law).__name__}; give the exact law of a space, such as "
-            "GaussianSpace.loss_law(task)."
-        )
     target = non_negative("target_error", target_error)
     always = float(inductive_bias(law, target).bits)
     if target >= law.mean():

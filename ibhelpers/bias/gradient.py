@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from .._arguments import non_negative
+from .._typed import typed
 from ..spaces import GaussianSpace
 from ..tasks import Task
 
@@ -57,6 +58,7 @@ class Gradient:
         )
 
 
+@typed
 def gradient(
     space: GaussianSpace, task: Task, target_error: float, *, inputs: bool = False
 ) -> Gradient:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .._arguments import ArrayLike, Values, as_array, as_float64
+from .._typed import typed
 from ..laws import Law, TailIntegralError
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ class InductiveBias:
         return f"{number} {at} ({'exact' if self.law.exact else 'of a fitted law'})"
 
 
+@typed
 def inductive_bias(law: Law, target_error: ArrayLike) -> InductiveBias:
     """The inductive bias required to reach a target error under a law of the test loss.
 
@@ -188,10 +190,6 @@ def inductive_bias(law: Law, target_error: ArrayLike) -> InductiveBias:
     >>> ib.inductive_bias(law, target_error=0.001)
     10.0 bits at target error 0.001 (exact)
     """
-    if not isinstance(law, Law):
-        raise ValueError(
-            f"law: found {type(law).__name__}; give a law, such as GaussianSpace.loss_law(task)."
-        )
     target = as_array("target_error", target_error)
     bad = ~(target >= 0)
     if bad.any():

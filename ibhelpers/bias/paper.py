@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 
 from .._arguments import ArrayLike, Values, as_array, number, seed_of, whole
 from .._progress import progress_bar, steps
+from .._typed import typed
 from ..kernels import Kernel
 from ..laws import GeneralizedChi2, Law, ScaledNoncentralChi2, checked_losses
 from ..tasks import Task
@@ -36,6 +37,7 @@ _RATES = (1e-2, 1e-3)  # of its Adam, for the coefficients of the mean and of th
 _DENSITY = 1e4  # multiplications, about, that SciPy's noncentral density costs at one loss
 
 
+@typed
 def released_law(
     task: Task, kernel: Kernel, *, epochs: int = 10_000, seed: int, progress: bool = True
 ) -> GeneralizedChi2:
@@ -127,6 +129,7 @@ def _trained(
     return a.astype(np.float64)
 
 
+@typed
 def released_fit(losses: ArrayLike, *, progress: bool = True) -> ScaledNoncentralChi2:
     """The law that the released code fits: where ``scipy.stats.ncx2.fit(losses, floc=0)`` stops.
 
@@ -177,6 +180,7 @@ def released_fit(losses: ArrayLike, *, progress: bool = True) -> ScaledNoncentra
     return law
 
 
+@typed
 def released_bits(fitted: ScaledNoncentralChi2, target_error: ArrayLike) -> Values:
     r"""The inductive bias in bits as the released code computes it from a fitted law.
 
@@ -222,11 +226,6 @@ def released_bits(fitted: ScaledNoncentralChi2, target_error: ArrayLike) -> Valu
     """
     from scipy import stats
 
-    if not isinstance(fitted, ScaledNoncentralChi2):
-        raise ValueError(
-            f"fitted: found {type(fitted).__name__}; give a ScaledNoncentralChi2, such as "
-            "released_fit(losses)."
-        )
     x = as_array("target_error", target_error) / fitted.scale
     if not (x >= 0).all():
         raise ValueError(f"target_error: found {target_error!r}; give values of at least 0.")
@@ -299,6 +298,7 @@ class ErrorDecomposition:
         )
 
 
+@typed
 def error_decomposition(
     law: GeneralizedChi2,
     losses: ArrayLike,

@@ -15,6 +15,7 @@ import torch
 
 from .._arguments import ArrayLike, as_array, non_negative, one_of, positive, seed_of, whole
 from .._progress import counter
+from .._typed import typed
 from ..networks import NetworkSpace
 from ..spaces import GaussianSpace, HypothesisSpace, Loss
 from ..spaces.losses import NAMED, CrossEntropy, PointLoss
@@ -29,6 +30,7 @@ from .inductive_bias import InductiveBias
 _METHODS = ("auto", "bridge", "splitting")
 
 
+@typed
 def rare_event_bias(
     space: HypothesisSpace,
     task: Task,
@@ -162,8 +164,7 @@ def rare_event_bias(
     if particles is not None:
         particles = whole("particles", particles, at_least=2)
     limit = 1e5 if max_bits is None else positive("max_bits", max_bits)
-    if dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"dtype: found {dtype}; give torch.float32 or torch.float64.")
+    _refuse_dtype(dtype)
     why = "asked for"
     one_of("method", method, _METHODS)
     if not isinstance(space, GaussianSpace):
@@ -233,6 +234,7 @@ def rare_event_bias(
     )
 
 
+@typed
 def error_within_bits(
     space: GaussianSpace,
     task: Task,
@@ -276,6 +278,9 @@ def error_within_bits(
     """
     budget = non_negative("bits", bits)
     seed, runs = seed_of(seed), whole("runs", runs, at_least=8)
+    if particles is not None:
+        particles = whole("particles", particles, at_least=2)
+    _refuse_dtype(dtype)
     loss = _known(loss, space, task, seed)
     bridge = moves_for(space, task, loss, dtype)
     everything = np.array(-math.inf)
@@ -297,6 +302,11 @@ def error_within_bits(
             f"first {trace.bits[0]:.2g} bits buy that."
         )
     return answer(trace, np.array(best))
+
+
+def _refuse_dtype(dtype: object) -> None:
+    if not isinstance(dtype, torch.dtype) or dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"dtype: found {dtype!r:.60}; give torch.float32 or torch.float64.")
 
 
 def _plan(

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from .._arguments import non_negative
 from .._progress import progress_bar
+from .._typed import typed
 from ..laws import Quadrature
 from ..spaces import GaussianSpace, Removals
 from ..tasks import Task
@@ -73,6 +74,7 @@ class Worth:
         )
 
 
+@typed
 def worth(
     space: GaussianSpace,
     task: Task,
@@ -132,6 +134,7 @@ def worth(
     return Worth(bits, target_error, training, together, error)
 
 
+@typed
 def bits_by_test_point(space: GaussianSpace, task: Task, target_error: float) -> np.ndarray:
     r"""How many of the required bits each test point asks for; shape (m,), they add up to I(ε).
 
@@ -188,11 +191,6 @@ def _prepared(
     space: GaussianSpace, task: Task, target_error: float
 ) -> tuple[Removals, Quadrature, float]:
     """What leaving out needs, the contour at the target, and the bits that all examples leave."""
-    if not isinstance(space, GaussianSpace):
-        raise ValueError(
-            f"space: found {type(space).__name__}; what an example is worth is known for a "
-            "GaussianSpace, whose posterior changes by a matrix of rank one."
-        )
     removals = space.removals(task)
     found = inductive_bias(removals.law, target_error)
     if not math.isfinite(float(found.bits)):

@@ -13,6 +13,7 @@ from .._arguments import generator_of, whole
 from .._arrays import unit_of
 from .._console import printable
 from .._progress import progress_bar
+from .._typed import typed
 from ..kernels.distances import squared_distances
 from ..tasks import Task, intrinsic_dimension
 
@@ -63,6 +64,7 @@ class ParameterEstimates:
     n_total: int
 
 
+@typed
 def estimate(
     task: Task,
     *,

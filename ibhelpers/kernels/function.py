@@ -11,6 +11,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from .._arguments import as_float64
+from .._typed import typed
 from .kernel import Kernel
 
 _ROWS = 256  # of the small matrices whose diagonals are the kernel's diagonal
@@ -42,6 +43,14 @@ class FunctionKernel(Kernel):
     """
 
     function: Callable[..., Any]
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be called."""
+        if not callable(self.function):
+            raise ValueError(
+                f"function: found a {type(self.function).__name__}; give a function of two arrays "
+                "of inputs."
+            )
 
     def _tile(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
         found = self.function(A, B)
@@ -78,6 +87,7 @@ class FunctionKernel(Kernel):
         return f"FunctionKernel({getattr(self.function, '__name__', self.function)})"
 
 
+@typed
 def is_fixed(kernel: Kernel) -> bool:
     """Whether a kernel always gives the same values: kernels do, functions may read what changes.
 

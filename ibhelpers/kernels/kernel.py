@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .._arguments import ArrayLike, number, positive, whole
 from .._fork import refuse_orphans
+from .._typed import refuse_others
 from ._inputs import as_inputs
 from .pair import Pair
 
@@ -252,6 +253,11 @@ class Sum(Kernel):
     left: Kernel
     right: Kernel
 
+    def __post_init__(self) -> None:
+        """Refuse what is no kernel."""
+        refuse_others("left", self.left, Kernel)
+        refuse_others("right", self.right, Kernel)
+
     def _tile(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
         return self.left._tile(A, B).add_(self.right._tile(A, B))
 
@@ -296,6 +302,11 @@ class Product(Kernel):
 
     left: Kernel
     right: Kernel
+
+    def __post_init__(self) -> None:
+        """Refuse what is no kernel."""
+        refuse_others("left", self.left, Kernel)
+        refuse_others("right", self.right, Kernel)
 
     def _tile(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:
         return self.left._tile(A, B).mul_(self.right._tile(A, B))
@@ -355,6 +366,7 @@ class Scaled(Kernel):
 
     def __post_init__(self) -> None:
         """Validate the factor."""
+        refuse_others("kernel", self.kernel, Kernel)
         object.__setattr__(self, "factor", positive("factor", self.factor))
 
     def _tile(self, A: Float64[Tensor, "n d"], B: Float64[Tensor, "m d"]) -> Float64[Tensor, "n m"]:

@@ -9,7 +9,7 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from .._arguments import ArrayLike, generator_of, probability, whole
+from .._arguments import ArrayLike, as_float64, generator_of, probability, whole
 from .law import Law, moment, unit_exponent
 from .sampled_losses import checked_losses
 
@@ -60,7 +60,7 @@ class Empirical(Law):
     def log_limits(self, x: Tensor, confidence: float = 0.95) -> tuple[Tensor, Tensor]:
         """Clopper-Pearson limits of log P(L <= x), of the shape of x."""
         alpha, n = 1 - probability("confidence", confidence), len(self._losses)
-        k = self._count(x).numpy().astype(float)
+        k = self._count(as_float64("x", x)).numpy().astype(float)
         low = np.where(k == 0, 0.0, special.betaincinv(np.maximum(k, 1), n - k + 1, alpha / 2))
         high = np.where(k == n, 1.0, special.betaincinv(k + 1, np.maximum(n - k, 1), 1 - alpha / 2))
         with np.errstate(divide="ignore"):  # of 0, whose logarithm is meant

@@ -12,6 +12,7 @@ from scipy import special
 from torch import Tensor
 
 from .._arguments import ArrayLike, Values, as_float64, finite, generator_of, number, whole
+from .._typed import typed
 from ._contour import FAR, TailIntegralError, log_integral, promise
 from ._double_double import two_sum
 from ._normal_scores import ScoreQuantile
@@ -213,6 +214,7 @@ class GeneralizedChi2(Law):
         """
         return self._map(self._saddlepoint_logcdf, "x", x)
 
+    @typed
     def quadrature(self, x: float, *, density: bool = False) -> Quadrature:
         """The contour integral of P(L <= x), or of the density at x, as nodes and weights.
 
@@ -262,6 +264,7 @@ class GeneralizedChi2(Law):
 
         Infinite at and below an offset that is not certain.
         """
+        x = as_float64("x", x)
         flat = x.reshape(-1)
         above = flat > self.offset
         out = torch.zeros_like(flat)
@@ -277,6 +280,7 @@ class GeneralizedChi2(Law):
 
     def log_upper(self, x: Tensor) -> Tensor:
         """An upper limit of log P(L <= x), of the shape of x, that holds whatever was rounded."""
+        x = as_float64("x", x)
         if self._rounding is None:
             return self._logcdf(x.reshape(-1)).reshape(x.shape)
         exponent = self._terms.exponent

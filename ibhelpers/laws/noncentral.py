@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from .._arguments import ArrayLike, Values, finite, non_negative, positive
+from .._arguments import ArrayLike, Values, as_array, finite, non_negative, positive
+from .._typed import typed
 from ._likelihood import STEP, Likelihood, parameters
 from ._noncentral_density import log_density
 from ._one_term import OneTerm
@@ -113,6 +114,7 @@ class ScaledNoncentralChi2(OneTerm):
         return law
 
     @classmethod
+    @typed
     def closest_to(cls, law: GeneralizedChi2) -> ScaledNoncentralChi2:
         r"""The law closest to a given one in Kullback-Leibler divergence.
 
@@ -197,6 +199,7 @@ class ScaledNoncentralChi2(OneTerm):
                 "error from: it was not fitted by maximum likelihood, or that lies at an end of "
                 "the profile. Use fitted.profile.bits_interval, or the bootstrap."
             )
+        target_error = as_array("target_error", target_error)
         at = np.array([0.0, *profile.best])
         mean = profile.likelihood.mean
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from .._arguments import ArrayLike, probability
+from .._arguments import ArrayLike, as_array, probability
 from ._likelihood import MOST_SHARE, SHARES, STEP, Likelihood
 
 
@@ -146,6 +146,7 @@ class ProfileLikelihood:
 
         It is a range over f only: the mean and the variance have one value for each f.
         """
+        target_error = as_array("target_error", target_error)
         bits = [-law.logcdf(target_error) / math.log(2) for law in self.laws(confidence)]
         return np.min(bits, axis=0)[()], np.max(bits, axis=0)[()]
 

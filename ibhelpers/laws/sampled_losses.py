@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from .._arguments import ArrayLike, as_array
+from .._typed import typed
 
 FEWEST = 10  # losses that a law is fitted to
 
 
+@typed
 def checked_losses(losses: ArrayLike, *, positive: bool = True, spread: bool = True) -> np.ndarray:
     """Sampled losses as a float64 vector.
 

@@ -85,6 +85,15 @@ def check_architecture(
     return module
 
 
+def refuse_no_architecture(architecture: object) -> None:
+    """Raise a ValueError unless it can be called, and is no network itself."""
+    if not callable(architecture) or isinstance(architecture, nn.Module):
+        raise ValueError(
+            f"architecture: found {architecture!r}; give a function from a task to a new "
+            "network, such as ibhelpers.networks.mlp()."
+        )
+
+
 def as_module(found: object) -> nn.Module:
     """Return what an architecture returned, or say why that is no network to train."""
     if not isinstance(found, nn.Module):

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from .._arguments import one_of, positive, whole
+from .._arguments import one_of, positive, several, whole
+from .._typed import typed
 from ..tasks import Task
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -42,6 +43,7 @@ class Architecture:
     description: str
     build: Callable[[Task], nn.Module] = field(repr=False)
 
+    @typed
     def __call__(self, task: Task) -> nn.Module:
         """Return a network for the task, initialised by torch's random numbers."""
         return self.build(task)
@@ -182,8 +184,9 @@ def cnn(channels: Sequence[int] = (16, 32), activation: str = "relu") -> Archite
     >>> sum(p.numel() for p in network.parameters())
     666
     """
-    if not isinstance(channels, Iterable) or not tuple(channels):
-        raise ValueError(f"channels: found {channels!r}; give one number for each convolution.")
+    channels = several("channels", channels, "one number for each convolution")
+    if not channels:
+        raise ValueError("channels: found none; give one number for each convolution.")
     channels = tuple(whole("channels", c, at_least=1) for c in channels)
     one_of("activation", activation, _ACTIVATIONS)
     return Architecture(

@@ -21,6 +21,7 @@ try:
 except ImportError:  # Windows, where a file that is open cannot be removed
     fcntl = None  # type: ignore[assignment]
 
+from .._arguments import file_name
 from .._warnings import warn
 from ..tasks import Task
 from ._training import Columns
@@ -51,7 +52,7 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | os.PathLike[str], identity: Identity) -> None:
-        self.path, self.identity = Path(path), identity
+        self.path, self.identity = file_name("checkpoint", path), identity
         self._file = Path(os.path.realpath(self.path))  # a link stays a link
         if not self._file.parent.is_dir() or self._file.is_dir():
             raise ValueError(

@@ -12,9 +12,10 @@ from torch import nn
 
 from .._arguments import non_negative, seed_of, whole
 from .._progress import steps
+from .._typed import typed
 from .._warnings import warn
 from ..tasks import Task
-from ._diagnosis import as_module, check_architecture
+from ._diagnosis import as_module, check_architecture, refuse_no_architecture
 from ._randomness import weights_of
 from ._stack import Stack
 from ._training import examples, judge
@@ -24,6 +25,7 @@ from .ensemble import TrainedEnsemble
 _BLOCK = 512  # guesses judged at once
 
 
+@typed
 def guess_and_check(
     architecture: Callable[[Task], nn.Module],
     task: Task,
@@ -94,6 +96,7 @@ def guess_and_check(
     """
     n, max_guesses = whole("n", n, at_least=1), whole("max_guesses", max_guesses, at_least=1)
     seed = seed_of(seed)
+    refuse_no_architecture(architecture)
     limits = _limits(task, max_train_loss, max_train_error_rate)
 
     def build(j: int) -> nn.Module:

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor, nn
 
+from .._typed import typed
 from ..laws import GeneralizedChi2
 from ..spaces import Spectrum
 from ..spaces.posterior import EPS
@@ -17,6 +18,7 @@ from .space import NetworkSpace
 _MOMENTUM = {"sgd": 0.0, "momentum": 0.9, "nesterov": 0.9}
 
 
+@typed
 def linear_law(space: NetworkSpace, task: Task) -> GeneralizedChi2:
     r"""The exact law of the test loss of trained affine functions with normal initial weights.
 

@@ -15,13 +15,14 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from .._arguments import available_device, non_negative, seed_of, whole
+from .._arguments import available_device, by_name, non_negative, seed_of, whole
 from .._fork import refuse_orphans
 from .._progress import visible
+from .._typed import typed
 from .._warnings import warn
 from ..spaces import Hypotheses, Loss, loss_function
 from ..tasks import Task
-from ._diagnosis import as_module, check_architecture
+from ._diagnosis import as_module, check_architecture, refuse_no_architecture
 from ._initialisers import InitialWeights
 from ._map import hypotheses_of
 from ._memory import Chunk, choose_chunk, is_out_of_memory
@@ -132,12 +133,8 @@ class NetworkSpace:
         chunk: int | str = "auto",
         max_train_loss: float | None = None,
     ) -> None:
-        if not callable(architecture) or isinstance(architecture, nn.Module):
-            raise ValueError(
-                f"architecture: found {architecture!r}; give a function from a task to a new "
-                "network, such as ibhelpers.networks.mlp()."
-            )
-        if dtype not in _DTYPES:
+        refuse_no_architecture(architecture)
+        if not isinstance(dtype, torch.dtype) or dtype not in _DTYPES:
             raise ValueError(f"dtype: found {dtype!r}; give torch.float32 or torch.float64.")
         self.architecture = architecture
         self.recipe = Recipe(
@@ -149,10 +146,15 @@ class NetworkSpace:
             weight_decay=weight_decay,
             schedule=schedule,
             stop_at=stop_at,
-            optimizer_options=dict(optimizer_options or {}),
+            optimizer_options=by_name(
+                "optimizer_options",
+                {} if optimizer_options is None else optimizer_options,
+                "{'momentum': 0.9}",
+            ),
         )
         self.device, self.dtype = available_device(device), dtype
-        self.chunk = None if chunk == "auto" else whole("chunk", chunk, at_least=1)
+        automatic = isinstance(chunk, str) and chunk == "auto"
+        self.chunk = None if automatic else whole("chunk", chunk, at_least=1)
         if max_train_loss is not None:
             max_train_loss = non_negative("max_train_loss", max_train_loss)
         self.max_train_loss = max_train_loss
@@ -182,6 +184,7 @@ class NetworkSpace:
                 )
             raise AttributeError(found)
 
+    @typed
     def chunk_for(self, task: Task) -> Chunk:
         """How many networks are trained together on a task, and the memory that they take.
 
@@ -192,6 +195,7 @@ class NetworkSpace:
         """
         return self._prepare(task, 0, curves=True, outputs=False).chunk
 
+    @typed
     def train(
         self,
         task: Task,
@@ -269,6 +273,7 @@ class NetworkSpace:
         _warn_of_divergence(ensemble)
         return ensemble
 
+    @typed
     def sample_losses(
         self, task: Task, n: int, *, seed: int, loss: Loss = "mse", progress: bool = True
     ) -> np.ndarray:
@@ -297,7 +302,7 @@ class NetworkSpace:
             If interrupted: fewer losses than were asked for are no sample of n.
         """
         evaluate = loss_function(loss, task)
-        of_training = loss == "zero_one" or loss == self.recipe.loss
+        of_training = isinstance(loss, str) and loss in ("zero_one", self.recipe.loss)
         ensemble = self._members(task, n, seed, outputs=not of_training, progress=progress)
         ok = ~np.isin(ensemble.index, ensemble.diverged)
         losses = np.full(n, np.nan)
@@ -344,6 +349,7 @@ class NetworkSpace:
                 bar.set(_count(kept) * self.recipe.epochs)
         return TrainedEnsemble(**kept, drawn=drawn, seconds=time.perf_counter() - began)
 
+    @typed
     def hypotheses(self, task: Task) -> Hypotheses:
         """The map from normal variables to trained networks, for rare events.
 
@@ -364,11 +370,13 @@ class NetworkSpace:
             limit=self.max_train_loss,
         )  # fmt: skip
 
+    @typed
     def identity(self, task: Task) -> Identity:
         """Everything that a trained hypothesis of a task depends on beside its random numbers."""
         run = self._prepare(task, 0, curves=False, outputs=True)
         return self._identity(task, run) | {"max_train_loss": repr(self.max_train_loss)}
 
+    @typed
     def initial_weights(self, task: Task) -> InitialWeights:
         """The map from normal variables to the weights that training starts from."""
         return InitialWeights(

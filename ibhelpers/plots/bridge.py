@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._typed import typed
 from ..bias.inductive_bias import InductiveBias
 from ..bias.trace import BridgeTrace
 from .style import COLOURS, describe
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@typed
 def show_bridge(bias: InductiveBias) -> Figure:
     """Draw the trace of a bridge: losses against their bits, sweeps and families step by step.
 

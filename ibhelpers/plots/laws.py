@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import special
 
-from .._arguments import ArrayLike
+from .._arguments import ArrayLike, by_name, finite
+from .._typed import typed
 from ..bias.inductive_bias import InductiveBias
 from ..laws import checked_losses
 from ..laws.law import Law
@@ -52,6 +53,7 @@ def show_tails(losses: ArrayLike, laws: Mapping[str, Law], target_error: float) 
 
     x = np.sort(checked_losses(losses, positive=False))
     _check_names("laws", laws, at_most=len(_LINES))
+    target_error = finite("target_error", target_error)
     if not target_error < x[0]:
         raise ValueError(
             f"target_error: found {target_error}, and the smallest loss is {x[0]:g}; give a target "
@@ -143,6 +145,7 @@ def show_bias(biases: Mapping[str, InductiveBias | Sequence[InductiveBias]]) -> 
     return describe(figure, text)
 
 
+@typed
 def show_quantiles(losses: ArrayLike, law: Law) -> Figure:
     """Draw the sorted losses against the quantiles that a law gives them.
 
@@ -230,5 +233,6 @@ class _Points:
 
 
 def _check_names(argument: str, named: Mapping, *, at_most: int) -> None:
+    named = by_name(argument, named, "{'RBF': ...}")
     if not 1 <= len(named) <= at_most:
         raise ValueError(f"{argument}: found {len(named)} entries; give 1 to {at_most}.")

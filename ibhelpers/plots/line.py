@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .._arguments import ArrayLike, as_array
+from .._typed import typed
 from .style import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@typed
 def draw_hypotheses(
     ax: Axes,
     x: ArrayLike,
@@ -56,8 +60,19 @@ def draw_data(
     truth: ArrayLike | None = None,
 ) -> None:
     """Draw training examples as dots, and the truth at x as a dashed line when given."""
+    if x is not None:
+        x = as_array("x", x)
     if truth is not None:
         x, truth = as_array("x", x), as_array("truth", truth)
+        _refuse_unequal("truth", truth, x)
         ax.plot(x, truth, color="black", linestyle="--", linewidth=1.5, label="truth")
     x_train, y_train = as_array("x_train", x_train), as_array("y_train", y_train)
+    _refuse_unequal("y_train", y_train, x_train)
     ax.plot(x_train, y_train, "o", color="black", label="training examples", zorder=3)
+
+
+def _refuse_unequal(name: str, y: np.ndarray, x: np.ndarray) -> None:
+    if x.ndim == 0 or y.ndim == 0 or len(y) != len(x):
+        raise ValueError(
+            f"{name}: found shape {y.shape} for inputs of shape {x.shape}; give one for each."
+        )

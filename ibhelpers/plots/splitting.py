@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._typed import typed
 from ..bias.inductive_bias import InductiveBias
 from ..bias.trace import ACCEPTANCE, Trace
 from .style import COLOURS, describe
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@typed
 def show_splitting(bias: InductiveBias) -> Figure:
     """Draw the trace of a splitting run: thresholds, acceptance and ancestors against the bits.
 

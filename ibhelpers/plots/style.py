@@ -29,5 +29,10 @@ def show(figure: Any) -> None:
     import matplotlib.pyplot as plt
     from IPython.display import display
 
+    if not isinstance(getattr(figure, "alt_text", None), str):
+        raise ValueError(
+            f"figure: found a {type(figure).__name__} without alt_text; give what a function "
+            "show_... returns, or set figure.alt_text."
+        )
     display(figure, metadata={"image/png": {"alt": figure.alt_text}})
     plt.close(figure)

@@ -8,12 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from .._typed import typed
+
 if TYPE_CHECKING:
     import pandas as pd
 
 Formats = Sequence[Callable] | Mapping[str, Callable]
 
 
+@typed
 def show_table(
     frame: pd.DataFrame | pd.Series,
     caption: str,
@@ -48,6 +51,8 @@ def show_table(
        0.09 2580.4
        0.05 4271.0
     """
+    if not hasattr(frame, "to_string"):
+        raise ValueError(f"frame: found a {type(frame).__name__}; give a data frame or a series.")
     if not hasattr(frame, "columns"):
         frame = frame.to_frame()
     options = {"index": index, "float_format": float_format, "formatters": formatters}

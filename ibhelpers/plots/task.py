@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._arguments import whole
+from .._typed import typed
 from ..tasks import Task
 from .style import COLOURS, MARKERS, describe
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@typed
 def show_task(task: Task, *, examples: int = 12) -> Figure:
     """Draw examples of a task's training set.
 

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._arguments import by_name, finite, several
+from .._typed import typed
 from .style import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@typed
 def draw_waterfall(
     ax: Axes, start: tuple[str, float], steps: Mapping[str, float], end: str
 ) -> None:
@@ -36,12 +39,13 @@ def draw_waterfall(
     ValueError
         If there are no steps, or a number is not finite.
     """
-    name, value = start
-    sizes = np.array(list(steps.values()), dtype=float)
-    if not len(sizes) or not np.isfinite([value, *sizes]).all():
-        raise ValueError(
-            f"steps: found {dict(steps)} from {value}; give finite numbers, one or more."
-        )
+    if len(first := several("start", start, "a name and a number")) != 2:
+        raise ValueError(f"start: found {len(first)} entries; give a name and a number.")
+    name, value = first[0], finite("start", first[1])
+    steps = by_name("steps", steps, "{'model': -1.0, 'sample': 2.0}")
+    sizes = np.array([finite("steps", size) for size in steps.values()])
+    if not len(sizes):
+        raise ValueError("steps: found none; give one or more.")
     after = value + np.concatenate([[0.0], sizes.cumsum()])
     begin, stop = [0.0, *after[:-1], 0.0], [value, *after[1:], after[-1]]
     low, top = np.minimum(begin, stop), np.maximum(begin, stop)

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from .._arguments import non_negative, one_of, positive, whole
+from .._arguments import by_name, non_negative, one_of, positive, several, whole
 from .._progress import progress_bar
 from .._warnings import warn
 from ..kernels import Constant, FunctionKernel, Kernel, Laplace, Product, Scaled, Sum
@@ -100,12 +100,15 @@ class Question:
         if amplitude is not None:
             factor *= positive("amplitude", amplitude)
         names = {_family(name) for name, _ in shape.free()}
-        hold = {hold} if isinstance(hold, str) else set(hold)
-        for name in hold - {"kernel"}:
-            one_of("hold", name, names | {"kernel"})
-        bounds = dict(bounds or {})
-        for name, (low, high) in bounds.items():
+        hold = [hold] if isinstance(hold, str) else several("hold", hold, "names of parameters")
+        hold = {one_of("hold", name, names | {"kernel"}) for name in hold}
+        example = "{'noise': (1e-6, 1.0)}"
+        bounds = by_name("bounds", {} if bounds is None else bounds, example)
+        for name, pair in bounds.items():
             one_of("bounds", name, names | {"noise", "amplitude"})
+            if len(pair := several("bounds", pair, "a lower and an upper bound")) != 2:
+                raise ValueError(f"bounds: found {pair} for {name}; give two numbers.")
+            low, high = pair
             if not positive("bounds", low) < positive("bounds", high):
                 raise ValueError(f"bounds: found {name} from {low} to {high}; give low < high.")
         return cls(

@@ -19,11 +19,13 @@ from .._arguments import (
     available_device,
     non_negative,
     positive,
+    several,
     torch_generator_of,
     whole,
 )
 from .._fork import refuse_orphans
 from .._memory import in_words
+from .._typed import typed
 from ..kernels import RBF, FunctionKernel, Kernel, is_fixed
 from ..laws import GeneralizedChi2
 from ..tasks import Task
@@ -107,6 +109,7 @@ class GaussianSpace:
     782.3 bits at target error 0.02 (exact)
     """
 
+    @typed
     def __init__(
         self,
         kernel: Kernel | Callable[[Tensor, Tensor], ArrayLike],
@@ -136,6 +139,7 @@ class GaussianSpace:
         vars(self).update(state, _known=WeakKeyDictionary())
 
     @classmethod
+    @typed
     def fit(
         cls,
         task: Task,
@@ -300,6 +304,7 @@ class GaussianSpace:
         """Say what the space is in one line."""
         return f"GaussianSpace({self.kernel!r}, noise={self.noise:g}, device='{self.device}')"
 
+    @typed
     def memory_needed(self, task: Task) -> int:
         """Estimate of the memory that a law or samples take at most, in bytes.
 
@@ -320,6 +325,7 @@ class GaussianSpace:
         """What n training and m test examples with k outputs and d inputs take."""
         return memory_needed(n, m, k, d, self.device, keep)
 
+    @typed
     def posterior(self, task: Task) -> Posterior:
         """Mean and covariance of the outputs at the test points, given the training set.
 
@@ -363,6 +369,7 @@ class GaussianSpace:
             return precise_posterior(self.kernel, task, self.noise, self.device)
         return posterior
 
+    @typed
     def prior(self, task: Task) -> Posterior:
         """Mean and covariance of the outputs at the test points before any training data.
 
@@ -385,6 +392,7 @@ class GaussianSpace:
     def _prior_kernel(self) -> Kernel:
         return self.kernel
 
+    @typed
     def spectrum(self, task: Task) -> Spectrum:
         """Mean and covariance of the outputs, in directions in which they are independent.
 
@@ -412,6 +420,7 @@ class GaussianSpace:
                 self._known[task] = spectrum
         return spectrum
 
+    @typed
     def hypotheses(self, task: Task) -> Hypotheses:
         """The map from normal variables to hypotheses, for methods that move the variables.
 
@@ -422,6 +431,7 @@ class GaussianSpace:
         """
         return self.spectrum(task).hypotheses()
 
+    @typed
     def loss_law(self, task: Task, *, loss: Loss = "mse") -> GeneralizedChi2:
         r"""The exact law of the mean squared error on the test set.
 
@@ -444,7 +454,7 @@ class GaussianSpace:
             ``ibhelpers.rare_event_bias`` take any; if no direction varies, as when every test
             input is a training input; and as for `posterior`.
         """
-        if loss != "mse":
+        if not isinstance(loss, str) or loss != "mse":
             raise ValueError(
                 f"loss: found {loss!r}; the exact law is that of the mean squared error, 'mse'. "
                 "For any other loss draw space.sample_losses(task, n, seed=0, loss=...), or ask "
@@ -464,6 +474,7 @@ class GaussianSpace:
             warn_of_small_residuals(spectrum, law.mean())
         return law
 
+    @typed
     def assess(self, task: Task, *, leave_one_out: bool = True) -> Assessment:
         """What speaks for and against the space on a task, from one factorisation.
 
@@ -505,6 +516,7 @@ class GaussianSpace:
             posterior.condition,
         )
 
+    @typed
     def removals(self, task: Task) -> Removals:
         """How each training example enters the posterior, for what leaving it out would change.
 
@@ -532,6 +544,7 @@ class GaussianSpace:
             posterior.condition,
         )
 
+    @typed
     def sensitivity(self, task: Task, target_error: float, *, inputs: bool = False) -> Sensitivity:
         """How log P(loss <= ε) changes with parameters, noise, targets and, if asked for, inputs.
 
@@ -543,11 +556,13 @@ class GaussianSpace:
             If the target is out of reach, or rounding leaves the derivatives no six digits; if
             the kernel has no derivative in its inputs; and as for `removals`.
         """
+        target_error = positive("target_error", target_error)
         removals = self.removals(task)
         refuse_derivatives(self.kernel, removals, target_error)
         X, X_test = self._tensor(task.X_train), self._tensor(task.X_test)
         return Sensitivity.of(self.kernel, X, X_test, removals, target_error, inputs=inputs)
 
+    @typed
     def learning_curve(self, task: Task, sizes: Iterable[int]) -> dict[int, GeneralizedChi2]:
         """The exact laws of the test loss after the first few training examples, and after more.
 
@@ -579,6 +594,7 @@ class GaussianSpace:
         >>> print({n: round(float(ib.inductive_bias(law, 0.05).bits)) for n, law in laws.items()})
         {50: 592, 100: 465, 200: 304}
         """
+        sizes = several("sizes", sizes, "whole numbers")
         sizes = [whole("sizes", size, at_least=1) for size in sizes]
         if not sizes or max(sizes) > task.n_train:
             raise ValueError(
@@ -599,6 +615,7 @@ class GaussianSpace:
         }
         return {size: laws[size] for size in sizes}
 
+    @typed
     def log_marginal_likelihood(self, task: Task) -> float:
         """Log evidence of the training targets, in nats.
 
@@ -621,6 +638,7 @@ class GaussianSpace:
         factor = self._condition(task, test=False).factor
         return evidence.log_marginal_likelihood(factor, self._tensor(task.y_train))
 
+    @typed
     def leave_one_out(self, task: Task) -> evidence.LeaveOneOut:
         """Predictions for each training example from all others.
 
@@ -639,6 +657,7 @@ class GaussianSpace:
         factor = self._condition(task, test=False).factor
         return evidence.leave_one_out(factor, self._tensor(task.y_train))
 
+    @typed
     def sample_hypotheses(
         self, task: Task, n: int, *, seed: int, progress: bool = True
     ) -> Float64[Tensor, "n m k"]:
@@ -653,6 +672,7 @@ class GaussianSpace:
         """
         return torch.cat(list(self._drawn(task, n, seed, progress)))
 
+    @typed
     def sample_losses(
         self, task: Task, n: int, *, seed: int, loss: Loss = "mse", progress: bool = True
     ) -> Float64[np.ndarray, " n"]:

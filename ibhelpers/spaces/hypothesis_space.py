@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._arguments import seed_of
+from .._arguments import seed_of, whole
+from .._typed import typed
 from ..tasks import Task
 from .losses import Loss, loss_function
 
@@ -80,6 +81,7 @@ class HypothesisSpace(Protocol):
         """Test losses of n hypotheses; the same seed gives the same numbers."""
 
 
+@typed
 def sample_losses(
     space: HypothesisSpace, task: Task, n: int, *, seed: int, loss: Loss = "mse"
 ) -> np.ndarray:
@@ -90,7 +92,8 @@ def sample_losses(
     ValueError
         If fewer than one hypothesis in a thousand counts as fitted.
     """
-    found = space.hypotheses(task)
+    _refuse_without(space, "hypotheses")
+    n, found = whole("n", n, at_least=1), space.hypotheses(task)
     evaluate = loss_function(loss, task)
     generator = torch.Generator(found.device).manual_seed(seed_of(seed))
     losses: list[Tensor] = []
@@ -110,6 +113,12 @@ def sample_losses(
     return torch.cat(losses)[:n].cpu().numpy()
 
 
+def _refuse_without(space: object, method: str) -> None:
+    if not callable(getattr(space, method, None)):
+        raise ValueError(f"space: {type(space).__name__} has no method {method}; give it one.")
+
+
+@typed
 def check_space(space: HypothesisSpace, task: Task, *, seed: int, n: int = 200) -> None:
     """Raise a ValueError unless a space does what `HypothesisSpace` promises, and say what not.
 
@@ -120,8 +129,8 @@ def check_space(space: HypothesisSpace, task: Task, *, seed: int, n: int = 200) 
     from scipy import stats
 
     for name in ("hypotheses", "sample_losses"):
-        if not callable(getattr(space, name, None)):
-            raise ValueError(f"space: {type(space).__name__} has no method {name}; give it one.")
+        _refuse_without(space, name)
+    n = whole("n", n, at_least=2)
     found = space.hypotheses(task)
     generator = torch.Generator(found.device).manual_seed(seed_of(seed))
     z = torch.randn(

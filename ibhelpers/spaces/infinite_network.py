@@ -7,6 +7,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from .._fork import refuse_orphans
+from .._typed import typed
 from ..kernels import NTK, ConvNTK, Kernel, OnDisk
 from ..tasks import Task
 from ._conditioning import Conditioning, inverse_norm, probes, workspace
@@ -59,6 +60,7 @@ class InfiniteNetworkSpace(GaussianSpace):
     True
     """
 
+    @typed
     def __init__(
         self,
         depth: int,
@@ -125,6 +127,7 @@ class InfiniteNetworkSpace(GaussianSpace):
     def _prior_kernel(self) -> Kernel:
         return self.at_start
 
+    @typed
     def posterior(self, task: Task) -> Posterior:
         """Mean and covariance of the trained outputs at the test points.
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from .._arguments import ArrayLike, as_array, as_float64, generator_of, positive, whole
+from .._typed import typed
 from ..tasks import Task
 
 if TYPE_CHECKING:
@@ -28,11 +29,12 @@ __all__ = ["Costs", "CrossEntropy", "ErrorRate", "PointLoss", "SquaredError", "T
 Loss = str | Callable[[Tensor, Task], ArrayLike]  # what an argument `loss` may be
 
 
+@typed
 def loss_function(loss: Loss, task: Task) -> Callable[[Tensor], Tensor]:
     """The function from outputs (b, m, k) to losses (b,) that a name or a callable stands for."""
-    if loss == "mse":
+    if isinstance(loss, str) and loss == "mse":
         return lambda outputs: ((outputs - _like(task.y_test, outputs)) ** 2).mean((1, 2))
-    if loss == "zero_one":
+    if isinstance(loss, str) and loss == "zero_one":
         if task.labels_test is None:
             raise ValueError(
                 "loss: 'zero_one' needs labels, and the task has none; give the Task labels_test."
@@ -84,8 +86,16 @@ class PointLoss(ABC):
         """The group of each test point, from 0; one group but where the worst one counts."""
         return np.zeros(task.n_test, dtype=np.int64)
 
+    @typed
     def __call__(self, outputs: Tensor, task: Task) -> Tensor:
         """Losses (b,) of the outputs (b, m, k) of b hypotheses."""
+        outputs = as_float64("outputs", outputs)
+        wanted = (task.n_test, task.n_outputs)
+        if outputs.ndim != 3 or tuple(outputs.shape[1:]) != wanted:
+            raise ValueError(
+                f"outputs: found shape {tuple(outputs.shape)}; give (hypotheses, "
+                f"{wanted[0]}, {wanted[1]}), one number for each test point and output."
+            )
         bound = BoundLoss.of(self, task, outputs.device)
         return bound.total(bound.costs(outputs.permute(1, 2, 0).contiguous()))
 
@@ -272,6 +282,7 @@ class CrossEntropy(_OfLabels):
         positive("temperature", self.temperature)
 
     @classmethod
+    @typed
     def fit(cls, space: GaussianSpace, task: Task, *, seed: int) -> CrossEntropy:
         """With the temperature at which hypotheses of the other training examples do best on one.
 
@@ -293,6 +304,11 @@ class CrossEntropy(_OfLabels):
         """
         from scipy import optimize  # here, because it takes long to import
 
+        if not callable(getattr(space, "leave_one_out", None)):
+            raise ValueError(
+                f"space: found a {type(space).__name__}; the temperature is chosen by what a "
+                "GaussianSpace predicts of examples left out; give one, or a temperature."
+            )
         if task.labels_train is None:
             raise ValueError(
                 "loss: 'cross_entropy' chooses its temperature by training labels, and the task "

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from .._arguments import as_float64, finite
 from .._progress import progress_bar
 from .._warnings import warn
 from ..laws import GeneralizedChi2, Rounding
@@ -156,6 +157,12 @@ class Spectrum:
         No loss is below ``floor``, and ``sharper`` gives the law with more digits, as the caller
         knows from elsewhere.
         """
+        y_test = as_float64("y_test", y_test).to(self.mean.device)
+        if y_test.shape != self.mean.shape:
+            raise ValueError(
+                f"y_test: found shape {tuple(y_test.shape)} for predictions of shape "
+                f"{tuple(self.mean.shape)}; give one number for each."
+            )
         m, k = y_test.shape
         squares = (self.directions.T @ (self.mean - y_test)).square().sum(1)
         free = self.variance > self.resolution
@@ -175,7 +182,7 @@ class Spectrum:
                 df=float(k),
                 weights_left_out=self.variance[~free].abs() / (m * k),
                 squares_left_out=squares[~free] / (m * k),
-                floor=floor,
+                floor=finite("floor", floor),
             ),
             sharper=sharper,
         )

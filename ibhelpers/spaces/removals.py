@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from .._arguments import ArrayLike, whole
+from .._arrays import real
 from ..laws import GeneralizedChi2
 from .posterior import Posterior, Spectrum
 
@@ -45,8 +47,9 @@ class Removals:
     alpha: Float64[Tensor, "n k"]
     condition: float
 
-    def law_without(self, rows: Tensor) -> GeneralizedChi2:
+    def law_without(self, rows: ArrayLike) -> GeneralizedChi2:
         """The law of the loss when the examples of some rows are left out together."""
+        rows = self._checked(rows)
         U, variance = self.spectrum.directions, self.spectrum.variance
         H = self.influence[:, rows]
         factor = torch.linalg.cholesky(self.precision[rows][:, rows])
@@ -67,3 +70,11 @@ class Removals:
         )
         targets = self.spectrum.mean - U @ self.residual
         return spectrum.loss_law(targets)
+
+    def _checked(self, rows: ArrayLike) -> Tensor:
+        n = len(self.alpha)
+        found = real("rows", rows).reshape(-1).tolist()
+        found = [whole("rows", row, at_least=0, at_most=n - 1) for row in found]
+        if not found or len(set(found)) < len(found):
+            raise ValueError(f"rows: found {found}; give numbers of examples, each once.")
+        return torch.tensor(found, device=self.alpha.device)

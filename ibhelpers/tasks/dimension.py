@@ -11,6 +11,7 @@ from .._arguments import ArrayLike, as_array, whole
 from .._arrays import unit_of
 from .._console import printable
 from .._progress import progress_bar
+from .._typed import typed
 
 WIDER = 4  # how many times as many neighbours show what the size of the neighbourhood does
 _ROWS = 2048  # points whose neighbours are looked for at a time
@@ -47,6 +48,7 @@ class IntrinsicDimension:
         )
 
 
+@typed
 def intrinsic_dimension(X: ArrayLike, k: int = 5, *, progress: bool = True) -> IntrinsicDimension:
     """Maximum-likelihood estimate of the intrinsic dimension of points.
 

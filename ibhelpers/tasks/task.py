@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from .._arguments import ArrayLike, one_of, whole
+from .._arguments import ArrayLike, one_of, several, whole
 from .._arrays import real
+from .._typed import refuse_others, typed
 from ._frames import refuse_other_columns, refuse_other_rows
 
 if TYPE_CHECKING:
@@ -88,6 +90,8 @@ class Task:
 
     def __post_init__(self) -> None:
         """Validate every argument and store read-only arrays."""
+        for name in ("name", "source", "scaling", "kind"):
+            refuse_others(name, getattr(self, name), str)
         self._check_that_frames_fit()
         for name in _ARRAYS:
             object.__setattr__(self, name, _as_matrix(name, getattr(self, name)))
@@ -102,10 +106,9 @@ class Task:
 
     def _describe_inputs(self) -> None:
         """Settle the shape of one example, and how it is to be read."""
-        shape = (self.n_inputs,) if self.input_shape in (None, ()) else self.input_shape
-        if not isinstance(shape, Iterable):
-            raise ValueError(f"input_shape: found {shape!r}; give a tuple, such as (28, 28).")
-        shape = tuple(whole("input_shape", n, at_least=1) for n in shape)
+        given = self.input_shape
+        shape = () if given is None else several("input_shape", given, "whole numbers")
+        shape = tuple(whole("input_shape", n, at_least=1) for n in shape) or (self.n_inputs,)
         if math.prod(shape) != self.n_inputs:
             raise ValueError(
                 f"input_shape: {shape} has {math.prod(shape)} entries, but each example has "
@@ -124,6 +127,9 @@ class Task:
         names = getattr(self, argument)
         if names is None:
             return
+        names = several(argument, names, "names")
+        if not all(isinstance(name, (str, Integral)) for name in names):
+            raise ValueError(f"{argument}: found {names!r:.60}; give text.")
         if len(names) != needed:
             raise ValueError(
                 f"{argument}: found {len(names)} names for {needed}; give one for each."
@@ -207,6 +213,7 @@ class Task:
         return self.y_train.shape[1]
 
     @classmethod
+    @typed
     def from_frame(
         cls,
         frame: Any,

@@ -13,14 +13,14 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from ..._arguments import generator_of, one_of, probability, whole
+from ..._arguments import file_name, generator_of, number, one_of, probability, several, whole
 from ..._progress import silenced, steps
+from ..._typed import typed
 from ...networks.checkpoint import task_identity
 from ...tasks import Task
 
@@ -64,6 +64,7 @@ class Draws:
         rows = {str(name): _student(column, confidence) for name, column in self.values.items()}
         return pd.DataFrame(rows).T.astype({"draws": int})
 
+    @typed
     def difference(self, a: str, b: str, confidence: float = 0.95) -> pd.Series:
         """Mean of a − b over draws, paired: each draw is compared with itself.
 
@@ -97,6 +98,7 @@ class Draws:
         return self.summary().to_string(float_format=lambda value: f"{value:.4g}")
 
 
+@typed
 def draws(
     question: Question,
     tasks: Task | Iterable[Task],
@@ -187,7 +189,7 @@ def _parts(tasks: Task | Iterable[Task], n: int | None, seed: int) -> list[Task]
     """Tasks that have no example in common."""
     if isinstance(tasks, Task):
         return _cut(tasks, whole("n", n, at_least=1), seed)
-    parts = list(tasks)
+    parts = several("tasks", tasks, "Tasks")
     if n is not None:
         raise ValueError("n: several tasks are not cut; give one task with n, or tasks without.")
     if not parts or not all(isinstance(part, Task) for part in parts):
@@ -293,10 +295,7 @@ def _checked(found: Any, draw: int) -> dict[str, float]:
             f"question: it returned {type(found).__name__}; it must return numbers by name, such "
             "as {'bits': 12.3}."
         )
-    try:
-        values = {str(name): float(value) for name, value in found.items()}
-    except (TypeError, ValueError):
-        raise ValueError(f"question: found {found!r} for a draw; give one number a name.") from None
+    values = {str(name): number("question", value) for name, value in found.items()}
     if missing := [name for name, value in values.items() if math.isnan(value)]:
         raise ValueError(f"question: it gave NaN for {missing[0]!r} in draw {draw}.")
     return values
@@ -306,7 +305,7 @@ class _Book:
     """Finished draws on disk, one line each; a line that was cut short by the end is none."""
 
     def __init__(self, path: str | os.PathLike[str] | None, question: Question) -> None:
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else file_name("checkpoint", path)
         self.head = {"format": _FORMAT, "question": _described(question)}
         if self.path is not None and (self.path.is_dir() or not self.path.parent.is_dir()):
             raise ValueError(
@@ -318,7 +317,7 @@ class _Book:
         """Numbers by the checksum of their task."""
         if self.path is None:
             return {}
-        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        text = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
         lines = text.split("\n")[:-1]  # what follows the last newline was not finished
         if not lines:
             if text and not json.dumps(self.head).startswith(text):

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..._arguments import ArrayLike, as_array
+from ..._arguments import ArrayLike, as_array, several
 from ..._progress import progress_bar
+from ..._typed import typed
 from ...kernels import Kernel
 from ...spaces import GaussianSpace, loss_function
 from ...tasks import Task
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@typed
 def kernels(
     task: Task,
     kernels: Iterable[Kernel | Callable[..., Any]] | Mapping[Any, Kernel | Callable[..., Any]],
@@ -126,7 +128,10 @@ def _named(
     kernels: Iterable[Kernel | Callable[..., Any]] | Mapping[Any, Kernel | Callable[..., Any]],
 ) -> dict[str, Kernel | Callable[..., Any]]:
     """The kernels by name, in order."""
-    pairs = kernels.items() if isinstance(kernels, Mapping) else ((repr(k), k) for k in kernels)
+    if isinstance(kernels, Mapping):
+        pairs = list(kernels.items())
+    else:
+        pairs = [(repr(k), k) for k in several("kernels", kernels, "kernels")]
     named: dict[str, Any] = {}
     for name, kernel in pairs:
         if name in named:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..._arguments import seed_of, seed_of_bits, whole
+from ..._arguments import as_array, by_name, seed_of, seed_of_bits, whole
 from ..._progress import steps
+from ..._typed import typed
 from ...laws.law import Law
 from ...networks.space import NetworkSpace
 from ...tasks import Task
@@ -58,6 +59,7 @@ def standard_models(*, seed: int) -> dict[str, Any]:
     }
 
 
+@typed
 def models(
     task: Task,
     law: Law,
@@ -122,10 +124,8 @@ def models(
     """
     import pandas as pd
 
-    if not isinstance(law, Law):
-        raise ValueError(
-            f"law: found {type(law).__name__}; give a law, such as GaussianSpace.loss_law(task)."
-        )
+    if models is not None:
+        models = by_name("models", models, "{'ridge': sklearn.linear_model.Ridge()}")
     n_networks, seed = whole("n_networks", n_networks, at_least=1), seed_of(seed)
     models = standard_models(seed=seed) if models is None else models
     rows = []
@@ -182,7 +182,7 @@ def _model_losses(name: str, model: Any, task: Task) -> dict[str, Any]:
     try:
         fitted = _fitted(model, task)
         for part in ("train", "test"):
-            predicted = np.asarray(fitted.predict(getattr(task, f"X_{part}")), dtype=np.float64)
+            predicted = as_array("predictions", fitted.predict(getattr(task, f"X_{part}")))
             loss, error = _judged(predicted, task, part)
             measured |= {f"{part}_loss": [loss], f"{part}_error_rate": [error]}
     except Exception as error:

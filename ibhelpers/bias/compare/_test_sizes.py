@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..._arguments import non_negative, whole
+from ..._arguments import non_negative, several, whole
+from ..._typed import typed
 from ...laws import GeneralizedChi2
 from ...spaces import GaussianSpace, Posterior, Spectrum
 from ...tasks import Task
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@typed
 def test_sizes(
     space: GaussianSpace,
     task: Task,
@@ -74,6 +76,7 @@ def test_sizes(
     target = non_negative("target_error", target_error)
     if sizes is None:
         sizes = sorted({-(-task.n_test // 2**i) for i in range(6)})
+    sizes = several("sizes", sizes, "whole numbers")
     sizes = [whole("sizes", size, at_least=1, at_most=task.n_test) for size in sizes]
     y_test = torch.tensor(task.y_test, dtype=torch.float64, device=space.device)
     trained, untrained = space.posterior(task), space.prior(task)
