@@ -106,7 +106,6 @@ def outputs_of(model, task, n_networks=4):
             seed=0,
             curves=False,
             outputs=True,
-            progress=False,
         )
         return trained.outputs
     model.fit(task.X_train, task.y_train)
@@ -132,7 +131,7 @@ def tuned(models, task, folds=2):
 
 def all_outputs(task):
     """Of every class its tuned model; of the space its mean."""
-    space = ib.GaussianSpace.fit(task, progress=False)
+    space = ib.GaussianSpace.fit(task)
     both = replace(
         task,
         X_test=np.concatenate([task.X_test, task.X_train]),
@@ -155,18 +154,12 @@ def count_in(task, n=80):
         epochs=40,
         batch_size=20,
     )
-    trained = space.train(
-        task,
-        n,
-        seed=0,
-        curves=False,
-        progress=False,
-    )
+    trained = space.train(task, n, seed=0, curves=False)
     return trained.fitted(0.01)
 
 
 def what_each_provides(task, found=None, fits=None):
-    space = ib.GaussianSpace.fit(task, progress=False)
+    space = ib.GaussianSpace.fit(task)
     law, m = space.loss_law(task), task.n_test
     fits = fits or count_in(task)
     facts = {"networks": len(fits)}

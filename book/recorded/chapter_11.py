@@ -27,18 +27,8 @@ architectures = {
 
 
 def train_all(task, architecture, n, **settings):
-    space = ib.NetworkSpace(
-        architecture,
-        batch_size=20,
-        **settings,
-    )
-    return space.train(
-        task,
-        n,
-        seed=0,
-        curves=False,
-        progress=False,
-    )
+    space = ib.NetworkSpace(architecture, batch_size=20, **settings)
+    return space.train(task, n, seed=0, curves=False)
 
 
 def best_rate(task, architecture):
@@ -152,7 +142,6 @@ def by_guessing(task):
         max_train_error_rate=0,
         max_guesses=200_000,
         seed=0,
-        progress=False,
     )
     found = {
         "told": -np.log2(guessed.fraction),
@@ -167,13 +156,7 @@ def by_guessing(task):
             batch_size=None,
             stop_at=stop,
         )
-        run = space.train(
-            task,
-            60,
-            seed=0,
-            curves=False,
-            progress=False,
-        )
+        run = space.train(task, 60, seed=0, curves=False)
         fits = run.train_error_rate == 0
         found[f"networks: {name}"] = fits.sum()
         wrong = run.test_error_rate[fits].mean()

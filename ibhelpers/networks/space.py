@@ -495,6 +495,7 @@ class _Bar:
             unit="network",
             disable=not visible(shown),
             delay=2,
+            leave=False,
             desc="training",
             bar_format="{desc} {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} "
             "[{elapsed}<{remaining}, {rate_fmt}]",
@@ -510,7 +511,7 @@ class _Bar:
         self.bar.update(epochs / self.epochs - self.bar.n)
 
     def close(self) -> None:
-        """Leave the bar as it stands."""
+        """Take the bar away."""
         self.bar.close()
 
 

@@ -72,7 +72,6 @@ def start() -> list[dict]:
         return time.perf_counter() - begin
 
     empty = min(in_a_new_process("-c", "pass") for _ in range(3))
-    # Names are imported when they are first used, so all of them are asked for.
     everything = "import ibhelpers as ib; [getattr(ib, name) for name in ib.__all__]"
     loaded = min(in_a_new_process("-c", everything) for _ in range(3))
     return [row("import ibhelpers, and every public name", loaded - empty, "s", 3.0)]
