@@ -232,6 +232,39 @@ def draws() -> None:
     )
 
 
+def depths() -> None:
+    """Squared errors at the size of real tasks, whose bits the exact law knows."""
+    task = task_of("mnist")
+    space = space_of(CHOSEN, task)
+    exact = np.array([10.0, 100.0, 1000.0, 5000.0])
+    with timed() as spent:
+        bias = ib.rare_event_bias(
+            space,
+            task,
+            loss="mse",
+            target_error=space.loss_law(task).ilogcdf(-exact * math.log(2)),
+            particles=150,
+            seed=0,
+            dtype=torch.float32,
+            progress=False,
+        )
+    low, high = bias.interval
+    recording.write(
+        "12_depths",
+        {
+            "squared error": list(bias.target_error),
+            "exact bits": list(exact),
+            "bits": list(bias.bits),
+            "low": [None if math.isnan(x) else x for x in low],
+            "high": [None if math.isnan(x) else x for x in high],
+            "cpu_seconds": [spent["cpu_seconds"]] * len(exact),
+            "peak_gib": [spent["peak_gib"]] * len(exact),
+        },
+        of="1,000 training and 500 test digits of MNIST, one walk to all of them",
+        seconds=spent["seconds"],
+    )
+
+
 def models() -> None:
     """What chapter 10's models provide by errors: on its ten draws, for the rates they reached."""
     of = "ten disjoint draws of 200 training and 500 test digits of MNIST, 14 × 14 pixels"
@@ -326,7 +359,7 @@ def orthant():
 
 
 if __name__ == "__main__":
-    for record in (architectures, coverage, draws, models):
+    for record in (architectures, coverage, depths, draws, models):
         if sys.argv[1:] == [record.__name__]:
             sys.exit(record())
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
