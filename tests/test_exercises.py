@@ -200,6 +200,12 @@ SLIPS = [
     ("13.3", -1.90, "what the derivative says"),
     ("13.4", 0.2, "looked at for each one"),
     ("13.4", 5.1, "only 41"),
+    ("15.1", lambda z, xi, beta: z + beta * xi, "larger"),
+    ("15.1", lambda z, xi, beta: z - beta * z + beta * xi, "less than 1"),
+    ("15.2", 8000, "one move"),
+    ("15.3", lambda z, a: a * stats.norm.cdf(z), "between 0 and a"),
+    ("15.4", 11.62, "must grow"),
+    ("15.5", 161.8, "one step"),
 ]
 
 

@@ -210,10 +210,7 @@ def _answer(groups: list[list[Run]], targets: np.ndarray, why: str) -> Inductive
     first, second = groups[-2:]
     runs = first + second
     n, drawn = (sum(x) for x in zip(*_counts_of_fitted(runs), strict=True))
-    families = sum(
-        len(np.unique(run.population.ancestor[run.population.survives].cpu())) for run in runs
-    )
-    rows = [_of_target(first, second, float(t), families) for t in targets.ravel()]
+    rows = [_of_target(first, second, float(t)) for t in targets.ravel()]
     ordered = sorted(runs[0].log_p, reverse=True)
     trace = RunsTrace(
         target_error=np.array(ordered),
@@ -248,17 +245,20 @@ def _counts_of_fitted(runs: list[Run]) -> list[tuple[int, int]]:
 
 
 def _of_target(
-    first: list[Run], second: list[Run], target: float, families: int
+    first: list[Run], second: list[Run], target: float
 ) -> tuple[float, float, float, bool, str]:
     """Bits, their limits, whether they are a lower limit, and why not to trust them."""
     runs = first + second
     if not _reached(runs, target):
-        # P of the target is at most that of the last level that each run reached.
+        # P of the target is at most that of the last level that each run reached. Runs that were
+        # stopped at the same bits scatter in their levels, which only their family trees show.
         last = Mean.of(np.array([-run.record.nats[-1] if run.record.nats else 0.0 for run in runs]))
-        low = max(-(last.log_p + last.margin) / math.log(2), 0.0)
+        by_families = math.sqrt(np.mean([run.variance() for run in runs]) / len(runs))
+        low = max(-(last.log_p + max(last.margin, 1.96 * by_families)) / math.log(2), 0.0)
         return low, low, math.inf, True, ""
     mean = _mean(runs, target)
     bits, margin = max(-mean.log_p / math.log(2), 0.0), mean.margin / math.log(2)
+    families = sum(run.families_at(target) for run in runs)
     if doubt := _doubt(mean, _mean(first, target), _mean(second, target), families):
         return bits, math.nan, math.nan, False, doubt
     return bits, max(bits - margin, 0.0), bits + margin, False, ""

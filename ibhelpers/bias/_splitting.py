@@ -134,6 +134,13 @@ class Run:
         """Estimated variance of log P, by the family tree."""
         return self.population.variance(selected=self.record.reached)
 
+    def families_at(self, target: float) -> int:
+        """How many of the first particles had descendants left where the target was reached."""
+        for level, ancestors in zip(self.record.threshold, self.record.ancestors, strict=False):
+            if level <= float(reach(target)):
+                return ancestors
+        return len(torch.unique(self.population.ancestor[self.population.survives]))
+
     def step(self) -> None:
         """One level: kill the worse half, and move copies of the others below it."""
         population, record = self.population, self.record
