@@ -206,6 +206,11 @@ SLIPS = [
     ("15.3", lambda z, a: a * stats.norm.cdf(z), "between 0 and a"),
     ("15.4", 11.62, "must grow"),
     ("15.5", 161.8, "one step"),
+    ("14.1", lambda loss, y, t: 1 - loss / np.var(t), "which nobody knows"),
+    ("14.1", lambda loss, y, t: 1 - loss / np.var(y), "on the training targets"),
+    ("14.1", lambda loss, y, t: loss / np.mean((t - np.mean(y)) ** 2), "left to explain"),
+    ("14.2", 11, "never varies"),
+    ("14.2", 9, "a column that says so"),
 ]
 
 
