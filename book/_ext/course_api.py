@@ -95,7 +95,7 @@ def link(app, doctree, docname):
     """Make links of names in the text, and in the reference of what docstrings put in backticks."""
     for name in [*doctree.findall(nodes.literal), *doctree.findall(nodes.title_reference)]:
         found = NAME.fullmatch(name.astext())
-        if not found or isinstance(name.parent, nodes.reference | addnodes.desc_name):
+        if not found or within(name, nodes.reference | addnodes.desc_signature):
             continue
         code = nodes.literal(name.astext(), name.astext(), classes=["py"])
         if address := inside(app, found[1], name, docname) or outside(app, found[1]):
@@ -137,6 +137,14 @@ def enclosing(node):
             places += [full] if full else []
         node = node.parent
     return places + [place.rpartition(".")[0] for place in places[-1:]]
+
+
+def within(node, kinds):
+    """Whether a node stands somewhere in one of these kinds."""
+    while node := node.parent:
+        if isinstance(node, kinds):
+            return True
+    return False
 
 
 def outside(app, name):

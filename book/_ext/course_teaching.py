@@ -1,0 +1,147 @@
+"""What the pages for teachers are made of: times and prerequisites of the chapters, and quizzes.
+
+All of it is read from the notebooks, the record of their runs, and the file of questions.
+"""
+
+import re
+from html import escape
+
+import make_editions
+import make_quizzes
+from course_pages import notebooks, recorded
+
+NEEDS = "**You need**"
+WIDTH, HEIGHT, GAP = 190, 34, 14  # of a chapter in the graph, in pixels; and between two
+
+
+def times() -> str:
+    """A row for every chapter: what it needs, how long it takes, its exercises, its run."""
+    lines = [
+        "| chapter | builds on | reading | exercises | running |",
+        "|---|---|---|---:|---:|",
+    ]
+    for path, notebook, title in notebooks():
+        minutes = make_editions.expected_minutes(notebook.cells)
+        record = recorded(path, notebook)
+        ran = f"{record.get('processor_seconds', record['seconds']):,.0f} s" if record else ""
+        needed = ", ".join(sorted(needs(notebook))) or "nothing"
+        exercises = f"{len(minutes)}, about {sum(minutes.values())} min"
+        lines.append(f"| {title} | {needed} | {reading(notebook)} | {exercises} | {ran} |")
+    return "\n".join(lines)
+
+
+def opening(notebook) -> str:
+    """The first text of a chapter, with its outcomes, its prerequisites and its times."""
+    texts = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    return next(text for text in texts if NEEDS in text)
+
+
+def needs(notebook) -> set[str]:
+    """Numbers of the chapters that a chapter says it needs; not those it says are not needed."""
+    text = opening(notebook).partition(NEEDS)[2].partition("**Time:**")[0]
+    text = re.sub(r"\[[^]]*\]\([^)]*\)[^.;]*\bbut\b[^.;]*", "", text)
+    return set(re.findall(r"\]\((\d\d)_", text))
+
+
+def reading(notebook) -> str:
+    """What a chapter says of its time."""
+    found = re.search(r"\*\*Time:\*\* ([^,;.]+)", opening(notebook).replace("\n", " "))
+    return re.sub(r" to read.*| for the.*", "", found[1])
+
+
+def prerequisites() -> str:
+    """The chapters as a graph: an arrow leads from each to those that need it."""
+    edges = {path.name[:2]: needs(notebook) for path, notebook, _ in notebooks()}
+    titles = {path.name[:2]: title for path, _, title in notebooks()}
+    depth: dict[str, int] = {}
+    for number in sorted(edges):  # a chapter needs earlier ones only
+        depth[number] = 1 + max((depth[needed] for needed in edges[number]), default=-1)
+    rows = [[n for n in depth if depth[n] == row] for row in range(max(depth.values()) + 1)]
+    widest = max(len(row) for row in rows)
+    place = {}
+    for y, row in enumerate(rows):
+        left = (widest - len(row)) * (WIDTH + GAP) / 2
+        for x, number in enumerate(row):
+            place[number] = left + x * (WIDTH + GAP) + GAP, y * (HEIGHT + 3 * GAP) + GAP
+    arrows = [arrow(place[a], place[b]) for b in edges for a in sorted(edges[b])]
+    short = {n: re.sub(r"\[([^]:]*).*", r"\1", title) for n, title in titles.items()}
+    boxes = [box(place[n], short[n]) for n in edges]
+    width = widest * (WIDTH + GAP) + GAP
+    height = len(rows) * (HEIGHT + 3 * GAP)
+    said = "; ".join(
+        f"{n} needs {', '.join(sorted(edges[n]))}" if edges[n] else f"{n} needs nothing"
+        for n in edges
+    )
+    return (
+        f'```{{raw}} html\n<div class="chapters" tabindex="0">'
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="Which chapter needs which: {escape(said)}.">\n'
+        + "\n".join(arrows + boxes)
+        + "\n</svg></div>\n```"
+    )
+
+
+def arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
+    """A line from the foot of one box to the head of another."""
+    x0, y0, x1, y1 = start[0] + WIDTH / 2, start[1] + HEIGHT, end[0] + WIDTH / 2, end[1]
+    middle = (y0 + y1) / 2
+    return (
+        f'<path d="M{x0:g} {y0:g}C{x0:g} {middle:g} {x1:g} {middle:g} {x1:g} {y1:g}" '
+        'fill="none" stroke="currentColor" stroke-opacity="0.45"/>'
+    )
+
+
+def box(corner: tuple[float, float], title: str) -> str:
+    """A chapter's title in a frame."""
+    x, y = corner
+    return (
+        f'<rect x="{x:g}" y="{y:g}" width="{WIDTH}" height="{HEIGHT}" rx="6" '
+        'style="fill: var(--pst-color-surface); stroke: currentColor"/>'
+        f'<text x="{x + WIDTH / 2:g}" y="{y + HEIGHT / 2 + 4:g}" text-anchor="middle" '
+        f'font-size="11.5" fill="currentColor">{escape(title)}</text>'
+    )
+
+
+def quizzes() -> str:
+    """Every question with its options, and what is to be said of each behind a click."""
+    titles = {path.name[:2]: title for path, _, title in notebooks()}
+    lines = []
+    for chapter in make_quizzes.chapters():
+        lines += [f"## {titles[chapter]}", ""]
+        seen: set[str] = set()
+        for question in make_quizzes.variants(chapter):
+            name = ".".join(question.name.split(".")[:2])
+            if name not in seen:  # one variant is enough to read
+                lines += asked(name, question)
+            seen.add(name)
+    return "\n".join(lines)
+
+
+def asked(name: str, question) -> list[str]:
+    """A question, and its answers in a box that opens."""
+    lines = [f"**{name}.** {question.ask}", ""]
+    answers = [":::{admonition} Answer", ":class: dropdown", ""]
+    if question.options:
+        for letter, (text, said, right) in zip("abcdef", question.options, strict=False):
+            lines.append(f"- ({letter}) {text}")
+            answers.append(f"- ({letter}) **{'Right' if right else 'No'}.** {said}")
+    else:
+        answers.append(f"- **{question.answer:,.4g}**. {question.because}")
+        answers += [f"- {value:,.4g}: no. {said}" for value, said in question.slips]
+    return [*lines, "", *answers, ":::", ""]
+
+
+MADE = {"times": times, "prerequisites": prerequisites, "quizzes": quizzes}
+
+
+def fill(app, docname, source):
+    """Put them where a page asks for them."""
+    if docname.startswith("book/teaching/"):
+        for name, make in MADE.items():
+            if f"<!-- {name} -->" in source[0]:
+                text = make().replace("](../notebooks", "](../../notebooks")  # a folder deeper
+                source[0] = source[0].replace(f"<!-- {name} -->", text)
+
+
+def setup(app):
+    app.connect("source-read", fill)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,108 @@
+"""Quizzes: every question can be answered, in Moodle and in Canvas, and a secret keeps its key."""
+
+import re
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import make_quizzes
+import pytest
+
+CHAPTERS = make_quizzes.chapters()
+QUESTIONS = [q for chapter in CHAPTERS for q in make_quizzes.variants(chapter)]
+NAMESPACE = {"q": "http://www.imsglobal.org/xsd/ims_qtiasiv1p2"}
+
+
+def test_every_chapter_up_to_the_twelfth_has_six_questions():
+    notebooks = {path.name[:2] for path in Path("notebooks").glob("[0-9]*.ipynb")}
+    assert {f"{i:02}" for i in range(13)} <= set(CHAPTERS) <= notebooks
+    assert all(6 <= len(questions) <= 8 for questions in CHAPTERS.values())
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+def test_a_question_has_one_right_answer_and_a_word_on_each(question):
+    texts = [question.ask, question.because]
+    if question.options:
+        assert sum(right for _, _, right in question.options) == 1
+        assert len({text for text, _, _ in question.options}) == len(question.options) >= 3
+        texts += [text for option in question.options for text in option[:2]]
+    else:
+        assert question.margin > 0
+        assert all(abs(value - question.answer) > question.margin for value, _ in question.slips)
+        assert not re.search(r"\{[A-Za-z]\}(?!\$)", re.sub(r"\$[^$]*\$", "", question.ask))
+        texts += [said for _, said in question.slips]
+    for text in texts:
+        assert len(text) > 1 or text.isdigit()
+        assert text.count("$") % 2 == 0
+        for formula in re.findall(r"\$([^$]+)\$", text):
+            bare = formula.replace(r"\{", "").replace(r"\}", "")
+            assert bare.count("{") == bare.count("}"), formula
+
+
+def test_numbers_that_are_known_otherwise():
+    answers = {q.name: q.answer for q in QUESTIONS}
+    assert answers["00.Q2.1"] == 12  # 2^12
+    assert answers["01.Q1.1"] == 4  # chapter 01's own box
+    assert answers["06.Q2.1"] == pytest.approx(8.085, abs=1e-3)  # chapter 06
+    assert answers["07.Q1.1"] == pytest.approx(0.09)
+    assert answers["12.Q5.1"] == pytest.approx(6.4386, abs=1e-4)  # -20 log2(0.8)
+
+
+def test_gift_is_whole():
+    """Braces, answers and comments are where Moodle looks for them.
+
+    The npm package gift-pegjs, a parser of its own, read all files as this test reads them.
+    """
+    for question in QUESTIONS:
+        text = re.sub(r"\\.", "", make_quizzes.gift_of(question))  # what is escaped has no meaning
+        assert text.count("{") == text.count("}") == 1
+        body = text[text.index("{") + 1 : text.index("}")]
+        lines = body.removeprefix("#").strip().split("\n")
+        assert all(re.fullmatch(r"[=~][^=~#]+(?:#[^=~#]*)", line) for line in lines), text
+        assert len(lines) == (len(question.options) or 1 + len(question.slips))
+
+
+def test_qti_gives_points_once_and_answers_every_choice(tmp_path):
+    for chapter in CHAPTERS:
+        questions = list(make_quizzes.variants(chapter))
+        make_quizzes.write_qti(tmp_path / "quiz.zip", f"Chapter {chapter}", questions)
+        with zipfile.ZipFile(tmp_path / "quiz.zip") as archive:
+            manifest = ET.fromstring(archive.read("imsmanifest.xml"))
+            (file,) = manifest.iter("{http://www.imsglobal.org/xsd/imscp_v1p1}file")
+            root = ET.fromstring(archive.read(file.attrib["href"]))
+        items = root.findall(".//q:item", NAMESPACE)
+        assert len({item.attrib["ident"] for item in items}) == len(items) == len(questions)
+        for item, question in zip(items, questions, strict=True):
+            assert len(item.findall(".//q:setvar", NAMESPACE)) == 1
+            said = {f.attrib["ident"] for f in item.findall("q:itemfeedback", NAMESPACE)}
+            linked = [
+                f.attrib["linkrefid"] for f in item.findall(".//q:displayfeedback", NAMESPACE)
+            ]
+            assert sorted(linked) == sorted(said)
+            offered = {x.attrib["ident"] for x in item.findall(".//q:render_choice/*", NAMESPACE)}
+            asked = {x.text for x in item.findall(".//q:varequal", NAMESPACE)}
+            assert offered == asked
+            if not question.options:
+                low = float(item.find(".//q:vargte", NAMESPACE).text)
+                high = float(item.find(".//q:varlte", NAMESPACE).text)
+                assert low < question.answer < high
+
+
+def test_a_secret_draws_other_numbers_and_the_same_ones_again():
+    def answers(secret):
+        return {q.name: q.answer for q in make_quizzes.variants("03", secret) if not q.options}
+
+    assert answers(b"one secret") == answers(b"one secret")
+    assert answers(b"one secret") != answers(b"another secret")
+    for i in range(50):  # whatever the secret, every question has an answer
+        for chapter in CHAPTERS:
+            for question in make_quizzes.variants(chapter, str(i).encode()):
+                assert question.options or question.answer == question.answer
+
+
+def test_a_short_secret_is_refused(tmp_path, monkeypatch, capsys):
+    (tmp_path / "secret").write_text("abc")
+    monkeypatch.setattr("sys.argv", ["x", "--secret", str(tmp_path / "secret")])
+    with pytest.raises(SystemExit):
+        make_quizzes.main()
+    assert "eight characters" in capsys.readouterr().err
