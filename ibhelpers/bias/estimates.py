@@ -115,7 +115,9 @@ def estimate_bias(
         )
     n_boot, seed = whole("n_boot", n_boot, at_least=0), seed_of(seed)
     tails = several("tails", tails, "kinds of laws")
-    for kind in tails or [None]:
+    if not tails:
+        raise ValueError("tails: found none; give at least one kind of law.")
+    for kind in tails:
         if not (isinstance(kind, type) and issubclass(kind, FittedLaw)):
             raise ValueError(f"tails: found {kind!r:.60}; give kinds of law, such as laws.Normal.")
     with steps("resamples", n_boot * len(tails), "fits", shown=progress) as bar:

@@ -184,10 +184,10 @@ def cnn(channels: Sequence[int] = (16, 32), activation: str = "relu") -> Archite
     >>> sum(p.numel() for p in network.parameters())
     666
     """
-    channels = several("channels", channels, "one number for each convolution")
-    if not channels:
-        raise ValueError("channels: found none; give one number for each convolution.")
-    channels = tuple(whole("channels", c, at_least=1) for c in channels)
+    counts = several("channels", channels, "one number for each convolution")
+    if not counts:
+        raise ValueError(f"channels: found {channels!r}; give one number for each convolution.")
+    channels = tuple(whole("channels", c, at_least=1) for c in counts)
     one_of("activation", activation, _ACTIVATIONS)
     return Architecture(
         f"cnn(channels={channels}, activation={activation!r})", partial(_cnn, channels, activation)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._arguments import by_name, finite, several
+from .._arguments import by_name, finite, number, several
 from .._typed import typed
 from .style import COLOURS
 
@@ -43,9 +43,9 @@ def draw_waterfall(
         raise ValueError(f"start: found {len(first)} entries; give a name and a number.")
     name, value = first[0], finite("start", first[1])
     steps = by_name("steps", steps, "{'model': -1.0, 'sample': 2.0}")
-    sizes = np.array([finite("steps", size) for size in steps.values()])
-    if not len(sizes):
-        raise ValueError("steps: found none; give one or more.")
+    sizes = np.array([number("steps", size) for size in steps.values()])
+    if not len(sizes) or not np.isfinite(sizes).all():
+        raise ValueError(f"steps: found {steps}; give finite numbers, one or more.")
     after = value + np.concatenate([[0.0], sizes.cumsum()])
     begin, stop = [0.0, *after[:-1], 0.0], [value, *after[1:], after[-1]]
     low, top = np.minimum(begin, stop), np.maximum(begin, stop)

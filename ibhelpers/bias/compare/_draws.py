@@ -295,7 +295,10 @@ def _checked(found: Any, draw: int) -> dict[str, float]:
             f"question: it returned {type(found).__name__}; it must return numbers by name, such "
             "as {'bits': 12.3}."
         )
-    values = {str(name): number("question", value) for name, value in found.items()}
+    try:
+        values = {str(name): number("question", value) for name, value in found.items()}
+    except ValueError:
+        raise ValueError(f"question: found {found!r} for a draw; give one number a name.") from None
     if missing := [name for name, value in values.items() if math.isnan(value)]:
         raise ValueError(f"question: it gave NaN for {missing[0]!r} in draw {draw}.")
     return values
