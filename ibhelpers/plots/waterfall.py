@@ -55,10 +55,10 @@ def draw_waterfall(
     ax.hlines(after, x[:-1] - 0.35, x[1:] + 0.35, color="0.4", linewidth=0.8)
     changes = ("0" if abs(size) < 0.5 else f"{size:+,.0f}" for size in sizes)
     said = [f"{value:,.0f}", *changes, f"{stop[-1]:,.0f}"]
-    for at, height, number in zip(x, top, said, strict=True):
-        number = number.replace("-", "\N{MINUS SIGN}")
+    for at, height, text in zip(x, top, said, strict=True):
+        text = text.replace("-", "\N{MINUS SIGN}")
         ax.annotate(
-            number, (at, height), (0, 2), textcoords="offset points", ha="center", va="bottom"
+            text, (at, height), (0, 2), textcoords="offset points", ha="center", va="bottom"
         )
     ax.set_xticks(x, [name, *steps, end])
     ax.margins(y=0.1)
