@@ -146,6 +146,9 @@ def examine(path: Any, target: str, *, seed: int = 0, **options: Any) -> Report:
     space, kinds = _chosen(task, seed)
     spaces = [space]
     for other in each[1:]:  # each chooses anew, or the choice would have seen its test rows
+        if other.input_names != task.input_names:  # a rare word is in one training part only
+            spaces.append(_chosen(other, seed)[0])
+            continue
         part = GaussianSpace.fit(_part(other, seed), space.kernel, starts=1, progress=False)
         spaces.append(_with_all_rows(part, other))
     halves, laws = zip(*map(_half_and_all, spaces, each), strict=True)

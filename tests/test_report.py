@@ -178,3 +178,14 @@ def test_rows_are_counted_as_in_the_file(tmp_path):
     found = _report.examine(path, "y")
     assert found.rows["row"].iloc[-1] == wrong + 1 + 2 * (wrong >= 5)
     assert found.rows["y"].iloc[-1] == 9.0
+
+
+def test_a_rare_word_that_some_splits_lack(tmp_path):
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"x": rng.normal(size=60), "word": "usual"})
+    frame.loc[[4, 9, 20, 33], "word"] = ["p", "q", "r", "s"]
+    frame["y"] = np.sin(frame["x"]) + 0.1 * rng.normal(size=60)
+    frame.to_csv(tmp_path / "rare.csv", index=False)
+    inputs = {ib.Task.from_frame(frame, "y", seed=seed).n_inputs for seed in range(5)}
+    assert len(inputs) > 1
+    assert np.isfinite(_report.examine(tmp_path / "rare.csv", "y").bits["least"]).all()
