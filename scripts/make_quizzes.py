@@ -102,10 +102,11 @@ def drawn(numbers: dict[str, list[float]], secret: bytes) -> dict[str, float]:
 
 
 def nearby(value: float, chance: random.Random) -> float:
-    """A number up to a quarter larger, whole if the listed one is."""
+    """A number up to a quarter larger: whole if the listed one is, below 1 if it may be a share."""
     if isinstance(value, int):
         return value + chance.randrange(max(2, value // 4))
-    return float(f"{value * chance.uniform(1, 1.25):.3g}")
+    room = 0.25 * (min(value, 1 - value) if value < 1 else value)
+    return float(f"{value + chance.uniform(0, room):.3g}")
 
 
 def plain(value: float) -> str:

@@ -72,11 +72,16 @@ def prerequisites() -> str:
         f"{n} needs {', '.join(sorted(edges[n]))}" if edges[n] else f"{n} needs nothing"
         for n in edges
     )
-    return (
-        f'```{{raw}} html\n<div class="chapters" tabindex="0">'
-        f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="Which chapter needs which: {escape(said)}.">\n'
-        + "\n".join(arrows + boxes)
-        + "\n</svg></div>\n```"
+    return "\n".join(
+        [
+            "```{raw} html",
+            '<div class="chapters" tabindex="0">',
+            f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img"',
+            f'aria-label="Which chapter needs which: {escape(said)}.">',
+            *arrows,
+            *boxes,
+            "</svg></div>\n```",
+        ]
     )
 
 
