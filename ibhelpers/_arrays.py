@@ -109,7 +109,10 @@ def _array(name: str, value: Any) -> np.ndarray:
         value = _unmasked(name, value)
     elif isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         value = [_element(name, element) for element in value]
-    return _numeric(name, value, np.asarray(value))
+    array = np.asanyarray(value)  # of another library, which may answer with a masked one
+    if isinstance(array, np.ma.MaskedArray):
+        array = _unmasked(name, array)
+    return _numeric(name, value, np.asarray(array))
 
 
 def _element(name: str, element: Any) -> Any:

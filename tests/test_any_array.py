@@ -48,6 +48,16 @@ class Foreign:
         return np.array(self.values, dtype=dtype)
 
 
+class Masked:
+    """Of another library, too, which answers with a masked array."""
+
+    def __init__(self, values, mask):
+        self.values = np.ma.array(values, mask=mask)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+
 class Broken:
     def __array__(self, dtype=None, copy=None):
         raise RuntimeError("the numbers are on a device")
@@ -135,7 +145,8 @@ def no_numbers(values, draw):
     flat = np.resize(values, size)
     shape = values.shape if values.size else (1,)
     if form == 5:
-        return np.ma.array(flat.reshape(shape), mask=hidden.reshape(shape)), None
+        make = draw(st.sampled_from([np.ma.array, Masked]))
+        return make(flat.reshape(shape), mask=hidden.reshape(shape)), None
     if form == 6:
         missing = draw(st.sampled_from([None, pd.NA, pd.NaT, "1.0", 1j]))
         objects = flat.astype(object)
