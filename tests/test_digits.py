@@ -271,3 +271,20 @@ def test_evidence_keeps_its_digits_or_says_so():
         assert any("log evidence" in str(w.message) for w in told) == few
         assert few or abs(found / float(true) - 1) < 1e-4
         assert not few or abs(found / float(true) - 1) > 1e-6
+
+
+def test_assessments_of_small_tasks_have_the_digits_of_the_law():
+    """Where the evidence needs jitter, the law needs none: what loss_law gives, by mpmath."""
+    X = np.array([-0.55, -0.549995, -0.32, -1.26, -0.66])[:, None]
+    Z = np.array([0.75, -0.25, 1.75, -1.25])[:, None]
+    task, space = ib.Task(X, np.sin(X), Z, np.sin(Z)), ib.GaussianSpace(RBF(5.0))
+    with mpmath.workdps(150):
+        w, k, delta = (np.array(a) for a in rbf_law(task, 1.0, 5.0, 0.0)[:3])
+        true = [float((w * (k + delta)).sum()), float((2 * w**2 * (k + 2 * delta)).sum())]
+    with pytest.warns(UserWarning, match="singular to working precision"):
+        found = space.assess(task)
+    np.testing.assert_allclose([found.law.mean(), found.law.variance()], true, rtol=1e-8)
+    assert found.jitter > 0
+    with pytest.warns(UserWarning, match="singular to working precision"):
+        (bits,) = ib.compare.kernels(task, [RBF(5.0)], 0.01).bits
+    assert bits == pytest.approx(2941.2, abs=0.05)

@@ -499,7 +499,11 @@ class GaussianSpace:
         -539 nats, 0.0144
         """
         conditioning, y_train = self._condition(task, keep=True), self._tensor(task.y_train)
-        (posterior,) = self._posteriors(task, conditioning, [task.n_train])
+        posterior = None  # of all digits, where the task is small: as `loss_law` has it
+        if is_within_reach(self.kernel, task, self.noise):
+            posterior = self._small_posterior(task)
+        if posterior is None:
+            (posterior,) = self._posteriors(task, conditioning, [task.n_train])
         spectrum = Spectrum.of(
             posterior, progress=self.progress
         )  # in the memory of the posterior's covariance
@@ -512,7 +516,7 @@ class GaussianSpace:
             log_evidence,
             float(conditioning.whitened.square().sum()),
             evidence.leave_one_out(conditioning.factor, y_train) if leave_one_out else None,
-            posterior.jitter,
+            conditioning.jitter,
             posterior.condition,
         )
 
