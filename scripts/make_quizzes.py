@@ -4,7 +4,7 @@
 
 The questions are those of `book/teaching/quizzes.yml`. Questions for a number come in variants.
 The variants of the repository have public answers, as it has; for a quiz that is graded, keep a
-secret in a file: the numbers are then drawn anew by it, and nobody without it knows the key.
+secret in a file: the numbers are then drawn anew by it. Questions with options keep their key.
 """
 
 import argparse

@@ -42,7 +42,7 @@ def test_a_question_has_one_right_answer_and_a_word_on_each(question):
 def test_numbers_that_are_known_otherwise():
     answers = {q.name: q.answer for q in QUESTIONS}
     assert answers["00.Q2.1"] == 12  # 2^12
-    assert answers["01.Q1.1"] == 4  # chapter 01's own box
+    assert answers["01.Q1.1"] == 6  # eight settings, two of them seen
     assert answers["06.Q2.1"] == pytest.approx(8.085, abs=1e-3)  # chapter 06
     assert answers["07.Q1.1"] == pytest.approx(0.09)
     assert answers["12.Q5.1"] == pytest.approx(6.4386, abs=1e-4)  # -20 log2(0.8)

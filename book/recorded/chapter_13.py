@@ -118,7 +118,7 @@ def asking(task, X):
 
 
 def keep_200(task, target=0.02):
-    """Bits and errors with 200 of the digits, chosen in 4 ways."""
+    """Bits and errors with 200 of the digits, chosen in 5 ways."""
     space = ib.GaussianSpace.fit(task, progress=False)
     clean, judge = validation_and_judge(task)
     unsure = margin(space.leave_one_out(task).mean.numpy())
