@@ -53,7 +53,8 @@ def at_least_one(name: str, value: Any) -> float:
 
 def whole(name: str, value: Any, *, at_least: int, at_most: int | None = None) -> int:
     """Return ``value`` as an int, or raise a ValueError unless it is whole and in its range."""
-    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    is_number = isinstance(value, int | np.integer)  # which bool and durations call themselves
+    is_whole = is_number and not isinstance(value, bool | np.timedelta64)
     if not is_whole or value < at_least or (at_most is not None and value > at_most):
         limits = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
         raise ValueError(f"{name}: found {value!r}; give a whole number {limits}.")

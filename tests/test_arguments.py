@@ -30,7 +30,7 @@ def test_what_passes():
     assert one_of("name", "b", {"a": 1, "b": 2}) == "b"
 
 
-@pytest.mark.parametrize("found", [0, 4, 2.0, "2", True, None, math.nan])
+@pytest.mark.parametrize("found", [0, 4, 2.0, "2", True, None, math.nan, np.timedelta64(2)])
 def test_not_a_whole_from_1_to_3(found):
     with pytest.raises(ValueError, match=r"n: found .*give a whole number from 1 to 3"):
         whole("n", found, at_least=1, at_most=3)

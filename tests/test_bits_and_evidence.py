@@ -100,7 +100,7 @@ def test_targets_that_ask_for_nothing_or_for_too_much():
     assert evidence_bound(space, task, 0.0).bits == math.inf
     with pytest.raises(ValueError, match=r"target_error: found -1\.0"):
         evidence_bound(space, task, -1.0)
-    with pytest.raises(ValueError, match="law: found Normal; give the exact law"):
+    with pytest.raises(ValueError, match="law: found a Normal; give a GeneralizedChi2"):
         divergences(ib.laws.Normal(0.0, 1.0), 0.1)
 
 

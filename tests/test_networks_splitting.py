@@ -555,3 +555,21 @@ def test_settings_that_make_no_sense_are_refused(settings, message):
             ib.GaussianSpace(ib.kernels.RBF(1.0)), task, loss="mse", target_error=0.1, seed=0,
             checkpoint="x",
         )  # fmt: skip
+
+
+def test_threads_train_what_one_thread_trains():
+    """Stacks that are trained at one time share no module, whose parameters they would swap."""
+    task = ib.tasks.load("digits", n_train=20, n_test=10)
+    space = ib.NetworkSpace(ib.networks.cnn((2, 2)), epochs=3, batch_size=10)
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 2):
+            torch.set_num_threads(threads)
+            hypotheses = space.hypotheses(task)
+            z = torch.randn(64, hypotheses.dimension, generator=torch.Generator().manual_seed(0))
+            found.append(hypotheses.draw(z.double())[0])
+    finally:
+        torch.set_num_threads(before)
+    for outputs in found[1:]:
+        torch.testing.assert_close(outputs, found[0], rtol=1e-4, atol=1e-5)

@@ -195,8 +195,8 @@ class InitialWeights:
         """The networks of variables (S, dimension), side by side."""
         if self.direct is None:
             modules = (self._built(row).to(dtype) for row in z.cpu())
-            return Stack(modules, len(z), device, dtype, self._skeleton.to(dtype))
-        stack = Stack(iter([self._skeleton]), len(z), device, dtype, self._skeleton)
+            return Stack(modules, len(z), device, dtype)
+        stack = Stack(iter([self._skeleton]), len(z), device, dtype)  # copies: threads share none
         stack.fill({name: x.to(dtype) for name, x in self._filled(z).items()})
         return stack
 
