@@ -312,7 +312,10 @@ def agreement(bench: Bench) -> None:
     bits = [np.asarray(ib.inductive_bias(law, targets).bits) for law in laws]
     add(f"law: bits at 20 targets, {bits[0].min():.1f} to {bits[0].max():.1f}: largest relative "
         "difference", float(np.max(np.abs(bits[1] / bits[0] - 1))), at_most=DIGITS)  # fmt: skip
-    add("worth of training examples, card and CPU", None, note="not built yet")
+    worths = [ib.worth(space, task, float(targets[10])).training for space in (cpu, card)]
+    off = float(np.abs(worths[1] - worths[0]).max() / np.abs(worths[0]).max())
+    add("worth of training examples: largest difference from the CPU's, over the largest", off,
+        at_most=DIGITS)  # fmt: skip
     _networks_agree(bench, task)
     _rare_events_agree(bench)
 
