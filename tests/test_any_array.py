@@ -633,7 +633,7 @@ ENTRIES = {
                 **{"n_discrete": 1.0, "out_dim": 3.0, "out_bound": 5.0, "target_error": o},
             ).bits
         ),
-        is_number,
+        lambda a: is_number(a) and float_of(a) > 0,
         lambda a: on_a_sphere(a, n=9.0, R=2.0, M=4 * math.pi, D=3.0, B=5.0),
     ),
     "bounds.estimate": (
