@@ -60,7 +60,7 @@ def variants(chapter: str, secret: bytes | None = None) -> Iterator[Question]:
         if not numbers:
             yield with_options(name, written)
         elif secret is not None:
-            yield with_numbers(f"{name}", written, drawn(numbers, secret + name.encode()))
+            yield with_numbers(name, written, drawn(numbers, secret + name.encode()))
         else:
             for j, values in enumerate(zip(*numbers.values(), strict=True), 1):
                 yield with_numbers(f"{name}.{j}", written, dict(zip(numbers, values, strict=True)))

@@ -620,7 +620,7 @@ ENTRIES = {
                 **{"resolution": 1.0, "target_error": o, "n_ways": 2},
             ).bits
         ),
-        is_number,
+        lambda a: is_number(a) and float_of(a) > 0,
         lambda a: on_a_sphere(
             a, n=9.0, R=8**0.5, M=32**0.5 * math.pi, D=4 * (8 * math.pi + 1), B=2**0.5
         ),
@@ -743,6 +743,15 @@ def test_columns_of_a_table_may_be_numbered():
     for target in (None, 1.0):
         with pytest.raises(ValueError, match="target: found"):
             ib.Task.from_frame(numbered, target)
+
+
+def test_a_target_beside_the_table_is_one_more_column():
+    beside, within = np.arange(12.0), FLATS.assign(rent=np.arange(12.0))
+    found, expected = ib.Task.from_frame(FLATS, beside), ib.Task.from_frame(within, "rent")
+    np.testing.assert_array_equal(found.y_train, expected.y_train)
+    np.testing.assert_array_equal(found.X_test, expected.X_test)
+    with pytest.raises(ValueError, match="target: found"):
+        ib.Task.from_frame(FLATS, beside[:11])
 
 
 def test_labels_of_groups_are_read_from_any_container():

@@ -149,11 +149,11 @@ def within(node, kinds):
 
 def outside(app, name):
     """The address in Python's or SciPy's documentation."""
-    for kind in ("py:function", "py:method", "py:class", "py:attribute"):
-        if name.startswith(("scipy.", "math.", "multiprocessing.", "secrets.")):
-            if item := app.env.intersphinx_inventory.get(kind, {}).get(name):
-                return item[2]
-    return None
+    if not name.startswith(("scipy.", "math.", "multiprocessing.", "secrets.")):
+        return None
+    kinds = ("py:function", "py:method", "py:class", "py:attribute")
+    items = (app.env.intersphinx_inventory.get(kind, {}).get(name) for kind in kinds)
+    return next((item[2] for item in items if item), None)
 
 
 PUBLIC = public()

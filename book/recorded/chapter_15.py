@@ -1,6 +1,6 @@
 """What chapter 15, networks beyond counting, shows of splitting through training.
 
-python book/recorded/chapter_15.py [counted | smooth | linear]
+python book/recorded/chapter_15.py [counted | smooth]
 
 Each takes some minutes on one core, and goes on where it was killed.
 """
