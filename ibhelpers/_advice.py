@@ -27,8 +27,10 @@ class Reached:
         By a random hypothesis, by the average of all, and by that of half the rows.
     noise : float
         What the space takes for noise.
-    best, best_name, best_bits : float, str, float
-        By the best standard model on the first split, and the bits that it provides.
+    best : ndarray
+        By that standard model whose loss is smallest on average.
+    best_name, best_bits : str, float
+        Its name, and the bits that it provides on average.
     misses : ndarray or None
         Typical misses of the average, in the unit of the target; None for classes.
     """
@@ -38,7 +40,7 @@ class Reached:
     average: np.ndarray
     halved: np.ndarray
     noise: float
-    best: float
+    best: np.ndarray
     best_name: str
     best_bits: float
     misses: np.ndarray | None
@@ -91,23 +93,29 @@ def _about_rows(found: Reached) -> str:
 
 
 def _about_models(found: Reached) -> str:
-    here = found.average[0]
-    both = f"{_percent(found.best)} for {_percent(here)} on the first split"
-    if found.best > here + _CLEAR:
+    gain = found.best - found.average
+    both = f"{_percent(found.best.mean())} for {_percent(found.average.mean())} on average"
+    name, better = f"{found.best_name}, untuned,", f"{(gain > 0).sum()} of {len(gain)} splits"
+    if gain.min() > 0 and gain.mean() > _CLEAR:
+        bits = f"{found.best_bits:,.1f}" if np.isfinite(found.best_bits) else "infinitely many"
         return (
-            f"Another model? Yes: {found.best_name}, untuned, does better than the average of the "
-            f"hypotheses, {both}. It provides {found.best_bits:,.1f} bits: it knows something of "
-            "this table that the hypotheses do not."
+            f"Another model? Yes: {name} does better than the average of the hypotheses on every "
+            f"split, {both}. It provides {bits} bits: it knows something of this table that the "
+            "hypotheses do not."
         )
-    if found.best < here - _CLEAR:
+    if gain.mean() > _CLEAR:
         return (
-            f"Another model? The best of the standard models, {found.best_name}, untuned, does "
-            f"worse than the average of the hypotheses, {both}. That average is a model, too: "
-            "a Gaussian process."
+            f"Another model? Perhaps: {name} does better than the average of the hypotheses, "
+            f"{both}, but on {better} only."
+        )
+    if gain.mean() < -_CLEAR:
+        return (
+            f"Another model? The best of the standard models, {name} does worse than the average "
+            f"of the hypotheses, {both}. That average is a model, too: a Gaussian process."
         )
     return (
-        f"Another model? The best of the standard models, {found.best_name}, untuned, is as good "
-        f"as the average of the hypotheses: {both}. The choice of model matters little here."
+        f"Another model? The best of the standard models, {name} is as good as the average of the "
+        f"hypotheses: {both}. The choice of model matters little here."
     )
 
 

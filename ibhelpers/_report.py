@@ -8,6 +8,7 @@ import math
 import re
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ _MOST_ROWS = 2000  # of the table; more are drawn from
 _SPLITS = 5
 _SHARES = (0.5, 0.75, 0.9)  # of what varies, to be explained: the targets
 _PAID = 20  # bits, which buy the target error at which rows are worth something
+_FORMATS = {"explained": "{:.0%}".format}  # of columns that are shares
 _SHOWN = 10  # most and least valuable rows
 _SUSPECTS = 3  # rows to be checked first
 _MOST_LENGTHS = 30  # inputs for which each gets a lengthscale of its own
@@ -56,7 +58,8 @@ class Report:
     bits : DataFrame
         Bits by target error: mean, least and most over the splits.
     models : DataFrame
-        What standard models reach on the first split, and provide.
+        What standard models and the average of the hypotheses reach, and provide: means over the
+        splits.
     rows : DataFrame
         The most and the least valuable rows of the table, and the bits they save.
     law : GeneralizedChi2
@@ -84,7 +87,9 @@ class Report:
         template = (Path(__file__).parent / "_report.html").read_text(encoding="utf-8")
         environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
         tables = {
-            name: getattr(self, name).to_html(index=False, border=0, float_format=_short)
+            name: getattr(self, name).to_html(
+                index=False, border=0, float_format=_short, formatters=_FORMATS
+            )
             for name in ("kinds", "bits", "models", "rows")
         }
         return environment.from_string(template).render(
@@ -126,8 +131,8 @@ def bits_of_table(path: str, target: str, output: str | None, **options: Any) ->
     print("\nWhat was done:")
     for note in found.notes:
         print(note)
-    print(f"\n{found.bits.to_string(index=False, float_format=_short)}")
-    print(f"\n{found.models.to_string(index=False, float_format=_short)}")
+    for table in (found.bits, found.models):
+        print(f"\n{table.to_string(index=False, float_format=_short, formatters=_FORMATS)}")
     print(f"\nrows that save, and cost, most bits:\n{found.rows.to_string(index=False)}")
     print(f"\nAs a page, with a figure: {place}")
     return 0
@@ -160,7 +165,9 @@ def examine(path: Any, target: str, *, seed: int = 0, **options: Any) -> Report:
         f"{min(task.n_train, _COMPARED):,} training rows; the noise is {space.noise:.3g}.",
         *_doubts(frame, target, task),
     ]
-    models = _models(task, laws[0], seed)
+    by_split = _models(each, spaces, laws, seed)
+    models = by_split.groupby("candidate", as_index=False).mean()
+    models = models.sort_values("test_loss", ignore_index=True)
     deviation = _deviation(frame, target, splits[0], task)
     constant = np.array([_of_the_mean(one) for one in each])
     average = np.array([_of_the_average(law) for law in laws])
@@ -172,7 +179,7 @@ def examine(path: Any, target: str, *, seed: int = 0, **options: Any) -> Report:
         average=1 - average / constant,
         halved=1 - np.array([_of_the_average(law) for law in halves]) / constant,
         noise=space.noise / constant.mean(),
-        best=1 - best["test_loss"] / constant[0],
+        best=by_split.loc[by_split["candidate"] == best["candidate"], "explained"].to_numpy(),
         best_name=best["candidate"],
         best_bits=best["bits"],
         misses=np.sqrt(average) * deviation if deviation else None,
@@ -305,7 +312,7 @@ def _bits(
             for law, target in zip(laws, targets, strict=True)
         ]
         target = float(targets.mean())
-        row: dict[str, Any] = {"explained": f"{share:.0%}", "target error": target}
+        row: dict[str, Any] = {"explained": share, "target error": target}
         if deviation:
             row["typical miss"] = math.sqrt(target) * deviation
         row |= {"bits, on average": np.mean(found), "least": min(found), "most": max(found)}
@@ -314,19 +321,26 @@ def _bits(
     return pd.DataFrame(rows)
 
 
-def _models(task: Task, law: GeneralizedChi2, seed: int) -> pd.DataFrame:
-    """Standard models and the average of the hypotheses, by their loss."""
+def _models(
+    tasks: Sequence[Task],
+    spaces: Sequence[GaussianSpace],
+    laws: Sequence[GeneralizedChi2],
+    seed: int,
+) -> pd.DataFrame:
+    """Of every split, standard models and the average of the hypotheses."""
     import pandas as pd
 
-    kept = ["candidate", "test_loss", "test_error_rate", "bits"]
-    models = models_of(task, law, seed=seed)[kept].dropna(axis=1)
-    loss = _of_the_average(law)
-    own = {"candidate": _AVERAGE, "test_loss": loss, "bits": inductive_bias(law, loss).bits}
-    models = pd.concat([models, pd.DataFrame([own])]).sort_values("test_loss")
-    models.insert(
-        1, "explained", [f"{1 - v / _of_the_mean(task):.0%}" for v in models["test_loss"]]
-    )
-    return models.reset_index(drop=True)
+    found = []
+    for task, space, law in zip(tasks, spaces, laws, strict=True):
+        loss, answers = _of_the_average(law), space.posterior(task).mean.numpy()
+        own = {"candidate": _AVERAGE, "test_loss": loss, "bits": inductive_bias(law, loss).bits}
+        if task.labels_test is not None:
+            own["test_error_rate"] = (answers.argmax(axis=1) != task.labels_test).mean()
+        table = pd.concat([models_of(task, law, seed=seed), pd.DataFrame([own])])
+        table = table[["candidate", "test_loss", "test_error_rate", "bits"]].dropna(axis=1)
+        table.insert(1, "explained", 1 - table["test_loss"] / _of_the_mean(task))
+        found.append(table)
+    return pd.concat(found)
 
 
 def _rows(
@@ -426,7 +440,7 @@ def _bars(report: Report) -> str:
     import matplotlib.pyplot as plt
 
     models, constant = report.models.iloc[::-1], _of_the_mean(report.task)
-    shares = 100 * (1 - models["test_loss"] / constant)
+    shares = 100 * models["explained"]
     figure, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
     colours = ["C1" if name == _AVERAGE else "C0" for name in models["candidate"]]
     ax.barh(models["candidate"], np.maximum(shares, 0), color=colours)
