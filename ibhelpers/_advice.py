@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _CLEAR = 0.02  # of what varies: less than that is no difference worth a sentence
+_LARGEST = 20  # one row in so many: whether these alone make most of what varies
 _NEAR = 0.15  # of what can be explained: so close to the noise, the rest is noise
 
 
@@ -33,6 +34,8 @@ class Reached:
         Its name, and the bits that it provides on average.
     misses : ndarray or None
         Typical misses of the average, in the unit of the target; None for classes.
+    answers : ndarray or None
+        The target of the training rows of the first split, in its unit; None for classes.
     """
 
     n_train: int
@@ -44,6 +47,7 @@ class Reached:
     best_name: str
     best_bits: float
     misses: np.ndarray | None
+    answers: np.ndarray | None
 
 
 def advice(target: str, found: Reached, suspects: Sequence[int]) -> list[str]:
@@ -65,8 +69,10 @@ def advice(target: str, found: Reached, suspects: Sequence[int]) -> list[str]:
         )
     said.append(_about_rows(found))
     said.append(_about_models(found))
-    if found.noise > _CLEAR:
+    if found.noise > _CLEAR and mean >= _CLEAR:  # what nothing was learnt of may not be noise
         said.append(_about_noise(found))
+    if found.answers is not None:
+        said += _about_size(target, found.answers)
     if suspects:
         said.append(
             f"Check rows {', '.join(f'{row:,}' for row in suspects)} first: of all rows they "
@@ -76,7 +82,7 @@ def advice(target: str, found: Reached, suspects: Sequence[int]) -> list[str]:
 
 
 def _about_rows(found: Reached) -> str:
-    gain = found.average - found.halved
+    gain = _above_the_mean(found.average) - _above_the_mean(found.halved)
     spans = f"{_points(gain.min())} to {_points(gain.max())} by the split"
     begin = f"More rows? Doubling them, from {found.n_train // 2:,} to {found.n_train:,},"
     if gain.min() > 0 and gain.mean() > _CLEAR:
@@ -86,6 +92,10 @@ def _about_rows(found: Reached) -> str:
         )
     if gain.mean() > _CLEAR:
         return f"{begin} helped on average, by {_points(gain.mean())} points, not always: {spans}."
+    if gain.mean() < -_CLEAR:
+        return (
+            f"{begin} did not help: less was explained on {(gain < 0).sum()} of {len(gain)} splits."
+        )
     return (
         f"{begin} changed little: {_points(gain.mean())} points ({spans}). More rows of the same "
         "kind will hardly help."
@@ -93,8 +103,9 @@ def _about_rows(found: Reached) -> str:
 
 
 def _about_models(found: Reached) -> str:
-    gain = found.best - found.average
-    both = f"{_percent(found.best.mean())} for {_percent(found.average.mean())} on average"
+    best, average = _above_the_mean(found.best), _above_the_mean(found.average)
+    gain = best - average
+    both = f"{_percent(best.mean())} for {_percent(average.mean())} on average"
     name, better = f"{found.best_name}, untuned,", f"{(gain > 0).sum()} of {len(gain)} splits"
     if gain.min() > 0 and gain.mean() > _CLEAR:
         bits = f"{found.best_bits:,.1f}" if np.isfinite(found.best_bits) else "infinitely many"
@@ -120,14 +131,40 @@ def _about_models(found: Reached) -> str:
 
 
 def _about_noise(found: Reached) -> str:
-    limit = 1 - found.noise
+    limit = max(1 - found.noise, found.average.mean())  # what is explained is no noise
     said = (
-        f"About {_percent(found.noise)} of what varies looks like noise: rows that are alike have "
+        f"About {_percent(1 - limit)} of what varies looks like noise: rows that are alike have "
         f"different answers. Do not expect a model to explain more than {_percent(limit)} of it."
     )
     if limit - found.average.mean() < _NEAR * limit:
         said += " That is nearly reached: only other columns can bring much more."
     return said
+
+
+def _about_size(target: str, answers: np.ndarray) -> list[str]:
+    """A sentence, if few large answers make most of what varies, and their logarithms do not."""
+    if answers.min() < 0:
+        return []
+    logarithm = "log" if answers.min() > 0 else "log1p"
+    share = _share_of_the_largest(answers)
+    if share < 0.5 or _share_of_the_largest(getattr(np, logarithm)(answers)) > 0.5:
+        return []
+    return [
+        f"The largest twentieth of {target} makes {_percent(share)} of what varies: everything "
+        "here hangs on a few rows. If it matters by what factor you miss, learn "
+        f"{logarithm}({target}): give it as a column of its own, and drop {target}."
+    ]
+
+
+def _share_of_the_largest(values: np.ndarray) -> float:
+    """Of the squares about the mean, the share of the largest twentieth of the values."""
+    squares = (np.sort(values) - values.mean()) ** 2
+    return float(squares[-max(1, len(squares) // _LARGEST) :].sum() / squares.sum())
+
+
+def _above_the_mean(explained: np.ndarray) -> np.ndarray:
+    """Who does worse than the mean of the target answers the mean: no comparison goes below 0."""
+    return np.maximum(explained, 0)
 
 
 def _percent(share: float) -> str:

@@ -168,7 +168,8 @@ def examine(path: Any, target: str, *, seed: int = 0, **options: Any) -> Report:
     by_split = _models(each, spaces, laws, seed)
     models = by_split.groupby("candidate", as_index=False).mean()
     models = models.sort_values("test_loss", ignore_index=True)
-    deviation = _deviation(frame, target, splits[0], task)
+    answers = None if task.labels_train is not None else _answers(frame, target, splits[0])
+    deviation = 0.0 if answers is None else location_and_scale(answers)[1]
     constant = np.array([_of_the_mean(one) for one in each])
     average = np.array([_of_the_average(law) for law in laws])
     best = models[models["candidate"] != _AVERAGE].iloc[0]
@@ -183,6 +184,7 @@ def examine(path: Any, target: str, *, seed: int = 0, **options: Any) -> Report:
         best_name=best["candidate"],
         best_bits=best["bits"],
         misses=np.sqrt(average) * deviation if deviation else None,
+        answers=answers,
     )
     against = rows[rows["bits saved"] < 0]["row"].iloc[::-1][:_SUSPECTS].tolist()
     return Report(
@@ -291,11 +293,9 @@ def _of_the_average(law: GeneralizedChi2) -> float:
     return law.mean() - float((law.weights * law.df).sum())
 
 
-def _deviation(frame: pd.DataFrame, target: str, split: Prepared, task: Task) -> float:
-    """One deviation of the target in its own unit; 0 for classes."""
-    if task.labels_train is not None:
-        return 0.0
-    return location_and_scale(floats(frame[target].iloc[split.train]))[1]
+def _answers(frame: pd.DataFrame, target: str, split: Prepared) -> np.ndarray:
+    """The target's numbers in the training rows, in their own unit."""
+    return floats(frame[target].iloc[split.train])
 
 
 def _bits(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from scipy.stats import norm
 
 import ibhelpers as ib
 from ibhelpers import _report
@@ -127,6 +128,9 @@ def test_what_is_wrong_is_said_in_a_sentence(table, arguments, message, capsys):
     assert not said.err.startswith("frame:")
 
 
+LOG_NORMAL = np.exp(1.2 * np.random.default_rng(0).normal(size=400))
+
+
 def reached(**change):
     plain = {
         "n_train": 100,
@@ -138,6 +142,7 @@ def reached(**change):
         "best_name": "random forest",
         "best_bits": 7.0,
         "misses": np.full(5, 3.0),
+        "answers": np.random.default_rng(0).normal(size=100) + 5,
     }
     return _report.Reached(**plain | change)
 
@@ -156,11 +161,45 @@ def reached(**change):
         ({"best": np.full(5, 0.4)}, "does worse than the average"),
         ({}, "matters little here"),
         ({"noise": 0.45}, "Do not expect a model to explain more than 55% of it. That is nearly"),
+        ({"noise": 1.2}, "About 50% of what varies looks like noise"),
         ({"average": np.full(5, 0.0)}, "say next to nothing about price"),
+        ({"average": np.full(5, 0.3)}, "did not help: less was explained on 5 of 5 splits"),
+        ({"average": np.full(5, -7.0), "halved": np.full(5, 0.1)}, "did not help"),
+        ({"average": np.full(5, -0.1), "halved": np.full(5, -9.0)}, "changed little: 0.0 points"),
+        ({"best": np.full(5, 0.6), "best_bits": np.inf}, "It provides infinitely many bits"),
+        ({"answers": LOG_NORMAL}, "learn log(price): give it as a column"),
+        ({"answers": np.maximum(LOG_NORMAL - 1, 0)}, "learn log1p(price)"),
     ],
 )
 def test_advice_follows_from_the_numbers(change, sentence):
     assert sentence in " ".join(_report.advice("price", reached(**change), [3, 9]))
+
+
+def test_the_share_of_the_largest_answers_is_that_of_their_law():
+    sigma, q = 1.2, norm.isf(0.05)
+    values = np.exp(sigma * norm.ppf((np.arange(200_000) + 0.5) / 200_000))
+    mean, square = np.exp(sigma**2 / 2), np.exp(2 * sigma**2)  # moments of the log-normal law
+    above = [norm.sf(q - i * sigma) for i in range(3)]
+    largest = square * above[2] - 2 * mean * mean * above[1] + mean**2 * above[0]
+    share = largest / (square - mean**2)
+    said = " ".join(_report.advice("price", reached(answers=values), []))
+    assert f"The largest twentieth of price makes {share:.0%} of what varies" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"average": np.full(5, 0.0), "noise": 0.04}, "Do not expect"),
+        ({}, "log"),
+        ({"answers": None}, "log"),
+        ({"answers": LOG_NORMAL - 0.5}, "log"),  # some below 0
+        ({"answers": np.random.default_rng(0).gamma(4, 20, 400)}, "log"),
+        ({"answers": (np.arange(400) % 30 == 0) * 1.0}, "log"),  # two values, with any function
+        ({"answers": 1e-9 * np.maximum(LOG_NORMAL - 1, 0)}, "log"),  # log1p would change nothing
+    ],
+)
+def test_no_advice_that_would_not_help(change, word):
+    assert word not in " ".join(_report.advice("price", reached(**change), []))
 
 
 def test_time_classes_and_doubts(tmp_path):
