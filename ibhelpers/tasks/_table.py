@@ -148,7 +148,7 @@ def _of_another_library(frame: Any) -> pd.DataFrame:
     if hasattr(frame, "to_pandas"):
         try:
             return frame.to_pandas()
-        except ImportError:  # of Arrow, which Polars needs for it
+        except ImportError:  # Polars needs Arrow for it; its columns become arrays without
             pass
     try:
         return pd.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
@@ -174,7 +174,7 @@ def _of_file(path: Path) -> tuple[pd.DataFrame, list[str]]:
     cannot = f"frame: {str(path)!r} cannot be read as a table"
     if suffix == ".parquet":
         try:
-            return pd.read_parquet(path), []
+            return pd.read_parquet(path).reset_index(drop=True), []  # rows count from 0
         except ImportError:
             raise ValueError(
                 f"{cannot}: parquet files need the package pyarrow, which is not installed here. "

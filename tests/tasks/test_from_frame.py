@@ -1,10 +1,13 @@
 """A task of the reader's table: nothing of the test rows is learnt, and bad tables are named."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import ibhelpers as ib
+from ibhelpers.tasks._table import read
 
 rng = np.random.default_rng(1)
 N = 200
@@ -266,6 +269,33 @@ def test_a_broken_file_gets_a_sentence(contents, message, tmp_path):
     with pytest.raises(ValueError) as refused:
         ib.Task.from_frame(path, target="b")
     assert message in str(refused.value)
+
+
+def test_parquet_files_need_a_package_and_are_tables_like_others(tmp_path, monkeypatch):
+    path = tmp_path / "saved.parquet"
+    with pytest.raises(ValueError, match="there is no file"):
+        ib.Task.from_frame(path, target="price")
+    path.write_bytes(b"PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # as if neither were installed
+    monkeypatch.setitem(sys.modules, "fastparquet", None)
+    with pytest.raises(ValueError, match=r"parquet files need the package pyarrow.*as CSV"):
+        ib.Task.from_frame(path, target="price")
+
+    def broken(path):
+        raise ValueError("no magic bytes")
+
+    monkeypatch.setattr(pd, "read_parquet", broken)
+    with pytest.raises(ValueError, match=r"saved\.parquet' cannot be read as a table: no magic"):
+        ib.Task.from_frame(path, target="price")
+    # An index of names, which such a file keeps, is left out: rows are counted.
+    frame = flats().drop(columns=["sold", "owner"])
+    monkeypatch.setattr(
+        pd, "read_parquet", lambda path: frame.set_index(frame.index.map("no {}".format))
+    )
+    table, name, _ = read(path, "")
+    assert name == "saved" and table.index.tolist() == list(range(N))
+    task, wanted = (ib.Task.from_frame(x, target="price") for x in (path, frame))
+    assert task.X_train.tobytes() == wanted.X_train.tobytes()
 
 
 def test_row_numbers_and_empty_columns_are_left_out(tmp_path):
