@@ -155,7 +155,7 @@ def test_sweep(task):
 def one_thread(monkeypatch):
     """The pretence is of one thread."""
 
-    def in_turn(work, parts, threads, progress):
+    def in_turn(work, parts, threads, progress, *, ahead=0):
         for part in parts:
             yield work(part, lambda amount: None)
 

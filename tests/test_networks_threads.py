@@ -59,6 +59,26 @@ def test_results_come_in_the_order_of_the_parts_and_no_more_than_asked_for_are_i
     assert torch.get_num_threads() == threads
 
 
+def test_parts_are_taken_ahead_of_the_threads():
+    """So that the next chunk is built while a card trains this one."""
+    taken, second = [], threading.Event()
+
+    def parts():
+        for part in range(4):
+            taken.append(part)
+            if part == 1:
+                second.set()
+            yield part
+
+    def work(part, tick):
+        assert part or second.wait(60)  # the first part waits until the second was taken
+        return part
+
+    results = in_order(work, parts(), 1, lambda amount: None, ahead=1)
+    assert next(results) == 0 and taken == [0, 1]
+    assert list(results) == [1, 2, 3]
+
+
 def test_an_error_in_one_part_ends_the_others_at_their_next_tick():
     ended = []
 

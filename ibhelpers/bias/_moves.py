@@ -24,7 +24,7 @@ from ..spaces.losses import BoundLoss, ErrorRate
 
 _TRIES = 10  # angles a move; if none will do, the point stays, which keeps the law as well
 _BLOCK = 64  # test points that turn together
-_NUMBERS = 2**20  # outputs that are turned between two looks at memory
+_NUMBERS = {"cpu": 2**20, "cuda": 2**26}  # outputs that turn together: a cache holds few
 _GROUP = 8  # directions that turn at a time, where points cannot
 _FAR = 30.0  # standard deviations, beyond which a normal variable is not cut
 _SMOOTH = 100.0  # directions of more times the variance of a point, given the others, turn too
@@ -106,7 +106,8 @@ class PointMoves(Moves):
         for directions, root in self.smooth:
             turn_directions(self, population, directions, root, s, generator)
         m, k, n = population.deviations.shape
-        for some in torch.arange(n).split(max(1, _NUMBERS // (m * k))):  # as caches hold
+        most = _NUMBERS["cpu" if self.mean.device.type == "cpu" else "cuda"]
+        for some in torch.arange(n).split(max(1, most // (m * k))):
             self._sweep(population, slice(int(some[0]), int(some[-1]) + 1), s, generator)
         population.losses = self.loss.total(population.costs)
 

@@ -18,6 +18,8 @@ MIB = 2**20
 _CPU_BUDGET = 32 * MIB
 _GPU_BUDGET = 8192 * MIB
 _MOST = 8192
+# A card trains one chunk while the CPU builds the next: the first should be ready soon.
+_PARTS, _ENOUGH = 8, 512
 # What libraries say in a RuntimeError when memory could not be had.
 _SIGNS = ("can't allocate", "can't start new thread", "bad_alloc")
 
@@ -87,7 +89,9 @@ def choose_chunk(
     budget = _budget(device)
     at_once = torch.get_num_threads() if device.type == "cpu" else 1
     if size is None:
-        most = _MOST if n is None else -(-n // at_once)
+        most = _MOST
+        if n is not None:
+            most = -(-n // at_once) if device.type == "cpu" else max(_ENOUGH, -(-n // _PARTS))
         size = max(1, min(_MOST, most, budget // network))
     elif free := free_memory(device):  # a chunk of the caller's may be as large as the memory
         at_once = max(1, min(at_once, free // (2 * size * network)))

@@ -66,10 +66,12 @@ class Stack:
         for name, value in state_of(first):
             shape = value.mT.shape if name in self._transposed else value.shape
             kind = dtype if value.is_floating_point() else value.dtype
-            self._held[name] = torch.empty((count, *shape), dtype=kind, device=device)
+            self._held[name] = torch.empty((count, *shape), dtype=kind)
         self._put(0, first)
         for s, module in enumerate(modules, start=1):
             self._put(s, module)
+        # All at once: a card takes as long for one network's bias as for all weights of all.
+        self._held = {name: held.to(device) for name, held in self._held.items()}
         self._layers = _layers(first, self._held)
         trained = {name for name, value in first.named_parameters() if value.requires_grad}
         self.leaves = [

@@ -25,6 +25,8 @@ def in_order(
     parts: Iterable[Part],
     threads: int,
     progress: Callable[[int], object],
+    *,
+    ahead: int = 0,
 ) -> Generator[Result]:
     """Yield the results of the parts in their order, ``threads`` of them in the making.
 
@@ -43,6 +45,8 @@ def in_order(
         How many parts to work on at a time.
     progress : callable
         Told, in the thread of the caller, how much has been done since it was last told.
+    ahead : int
+        How many more parts to take beforehand, so that a thread need not wait for the next one.
 
     Raises
     ------
@@ -64,7 +68,7 @@ def in_order(
         making = deque[Future[Result]]()
         try:
             while True:
-                wanted = islice(parts, threads - len(making))  # no list of them is kept
+                wanted = islice(parts, threads + ahead - len(making))  # no list of them is kept
                 making.extend(pool.submit(work, part, tick) for part in wanted)
                 if not making:
                     return

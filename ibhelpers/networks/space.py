@@ -420,8 +420,9 @@ class NetworkSpace:
         while numbers:
             shown = bar.epochs_done
             parts = self._stacks(run, numbers, size)
+            ahead = int(self.device.type != "cpu")  # built while the card trains
             try:
-                with closing(in_order(work, parts, at_once, bar.advance)) as finished:
+                with closing(in_order(work, parts, at_once, bar.advance, ahead=ahead)) as finished:
                     for part in finished:
                         yield part
                         numbers = numbers[_count(part) :]
