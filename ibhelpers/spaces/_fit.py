@@ -18,7 +18,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from .._arguments import by_name, non_negative, one_of, positive, several, whole
-from .._progress import progress_bar
+from .._progress import counter
 from .._warnings import warn
 from ..kernels import Constant, FunctionKernel, Kernel, Laplace, Product, Scaled, Sum
 from ..kernels.distances import absolute_distances, squared_distances
@@ -301,20 +301,19 @@ def _distinct(ends: list[Descent]) -> list[Descent]:
 
 
 class _telling:
-    """A progress bar that a surface's evaluations move, for the length of a with statement."""
+    """A count of a surface's evaluations, for the length of a with statement."""
 
     def __init__(self, surface: Surface, wanted: bool) -> None:
-        self.surface, n = surface, len(surface.X)
-        self.bar = progress_bar(f"choosing on {n:,} examples", 12 * n**3 * wanted)
+        self.surface = surface
+        what = f"choosing on {len(surface.X):,} examples"
+        self.count = counter(what, "evaluations", shown=wanted)
 
     def __enter__(self) -> None:
-        self.surface.evaluated = lambda: self.bar.update(
-            min(len(self.surface.X) ** 3, (self.bar.total or 0) - self.bar.n)
-        )
+        self.surface.evaluated = self.count.update
 
     def __exit__(self, *_: object) -> None:
         self.surface.evaluated = None
-        self.bar.close()
+        self.count.close()
 
 
 @dataclass(frozen=True)
