@@ -196,8 +196,8 @@ class InitialWeights:
         if self.direct is None:
             modules = (self._built(row).to(dtype) for row in z.cpu())
             return Stack(modules, len(z), device, dtype)
-        stack = Stack(iter([self._skeleton]), len(z), device, dtype)  # copies: threads share none
-        stack.fill({name: x.to(dtype) for name, x in self._filled(z).items()})
+        stack = Stack(iter([self._skeleton]), 1, device, dtype)  # copies: threads share none
+        stack.fill(len(z), self._filled(z))
         return stack
 
     def module(self, z: Tensor) -> nn.Module:

@@ -113,13 +113,15 @@ class Stack:
             held.data = held.data[rows]
 
     @torch.no_grad()
-    def fill(self, values: Mapping[str, Tensor]) -> None:
-        """Give the networks parameters (S, ...) by name, and all else as the first one has it."""
+    def fill(self, count: int, values: Mapping[str, Tensor]) -> None:
+        """Become so many networks, of parameters (S, ...) by name; all else is as in the first."""
         for name, held in self._held.items():
-            if name in values:
-                held.copy_(values[name].mT if name in self._transposed else values[name])
-            else:
-                held.copy_(held[:1].clone().expand_as(held))
+            new = values.get(name)
+            if new is None:
+                new = held[:1].expand(count, *held.shape[1:])
+            elif name in self._transposed:
+                new = new.mT
+            held.data = held.new_empty((count, *held.shape[1:])).copy_(new)
 
     def _layer_by_layer(self, X: Tensor) -> Tensor:
         """What vmap would compute, with a small part of its overhead."""
