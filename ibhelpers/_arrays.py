@@ -103,6 +103,9 @@ def _array(name: str, value: Any) -> np.ndarray:
         value, (pandas.Series, pandas.Index, pandas.api.extensions.ExtensionArray)
     ):
         return _from_series(name, pandas.Series(value))
+    if names := column_names(value):  # each of a type of its own, which an array of all would lose
+        columns = [_array(f"{name}, column {label!r}", value[label]) for label in names]
+        return np.stack(columns, axis=1)
     if sparse and sparse.issparse(value):
         value = value.toarray()
     elif isinstance(value, np.ma.MaskedArray):
@@ -218,6 +221,15 @@ def _refuse_missing(name: str, pandas_object: Any) -> None:
         f"{name}: found {int(missing.sum())} entries that are NaN or missing, the first at index "
         f"{first!r}; remove or impute them, such as with dropna() or fillna(...)."
     )
+
+
+def column_names(value: Any) -> list[str] | None:
+    """Names of the columns of a data frame of any library; None where they have none."""
+    found = getattr(value, "column_names", None)  # of Arrow, whose columns are no names
+    if found is None:
+        found = getattr(value, "columns", None)
+    names = list(found) if hasattr(found, "__iter__") else []
+    return names if names and all(isinstance(name, str) for name in names) else None
 
 
 def unit_of(X: np.ndarray | Tensor) -> float:

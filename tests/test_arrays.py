@@ -123,6 +123,70 @@ class Interchange:
         return self
 
 
+class Polars:
+    """A data frame whose array takes dates, durations and nulls for numbers, as that of Polars."""
+
+    def __init__(self, columns: dict) -> None:
+        self._columns = {name: np.asarray(values) for name, values in columns.items()}
+
+    @property
+    def columns(self):
+        return list(self._columns)
+
+    def __getitem__(self, name):
+        return self._columns[name]
+
+    def __array__(self, dtype=None, copy=None):
+        return np.stack([values.astype(np.float64) for values in self._columns.values()], axis=1)
+
+
+class Arrow(Polars):
+    """A table whose columns are arrays, and whose names have a name of their own."""
+
+    @property
+    def columns(self):
+        return list(self._columns.values())
+
+    @property
+    def column_names(self):
+        return list(self._columns)
+
+    def select(self, names):
+        return Arrow({name: self[name] for name in names})
+
+
+DAYS = np.arange("2020-01-01", "2020-01-05", dtype="datetime64[D]")
+
+
+@pytest.mark.parametrize("library", [Polars, Arrow])
+def test_frames_of_other_libraries_are_read_column_by_column(library):
+    frame = library({"a": X[:, 0].astype(np.int8), "b": X[:, 1]})
+    np.testing.assert_array_equal(Task(frame, TARGETS, X, TARGETS).X_train, X)
+    np.testing.assert_array_equal(
+        Task(X, library({"y": TARGETS}), X, TARGETS).y_train[:, 0], TARGETS
+    )
+    for days, told in ((DAYS, "datetime64"), (DAYS - DAYS[0], "timedelta64")):
+        strange = library({"a": days, "b": X[:, 1]})
+        with pytest.raises(
+            ValueError, match=rf"X_train, column 'a': .*{told}.*timedelta64\(1, 'D'"
+        ):
+            Task(strange, TARGETS, X, TARGETS)
+        with pytest.raises(ValueError, match=rf"y_test, column 'a': .*{told}"):
+            Task(X, X, X, strange)
+    with pytest.raises(ValueError, match=r"X_train, column 'a': .*text to numbers"):
+        Task(library({"a": ["u"] * 4, "b": X[:, 1]}), TARGETS, X, TARGETS)
+
+
+def test_a_table_whose_columns_are_arrays_has_an_order_of_names():
+    table = Arrow({"a": X[:, 0], "b": X[:, 1]})
+    with pytest.raises(ValueError, match=r"X_test.select\(X_train.column_names\)"):
+        Task(table, TARGETS, table.select(["b", "a"]), TARGETS)
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    with pytest.raises(ValueError, match=r"X_test: .*another order.*X_test\[X_train.columns\]"):
+        Task(frame, TARGETS, table.select(["b", "a"]), TARGETS)
+    np.testing.assert_array_equal(Task(table, TARGETS, frame, TARGETS).X_test, X)
+
+
 @pytest.mark.parametrize("given", CONVERTED.values(), ids=CONVERTED)
 def test_converted_by_a_task(given):
     task = Task(given, TARGETS, X, TARGETS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from .._arrays import column_names
+
 
 def refuse_other_columns(train: str, a: Any, test: str, b: Any) -> None:
     """Refuse two frames of several named columns that are not the same, or not in one order."""
@@ -13,9 +15,11 @@ def refuse_other_columns(train: str, a: Any, test: str, b: Any) -> None:
         return
     if sorted(names) == sorted(others):
         i = next(i for i, (p, q) in enumerate(zip(names, others, strict=True)) if p != q)
+        arrow = hasattr(a, "column_names") and hasattr(b, "select")
+        remedy = f".select({train}.column_names)" if arrow else f"[{train}.columns]"
         raise ValueError(
             f"{test}: found the columns of {train} in another order (column {i} is {others[i]!r}, "
-            f"and {names[i]!r} there); give {test}[{train}.columns]."
+            f"and {names[i]!r} there); give {test}{remedy}."
         )
     strange = [name for name in others if name not in names]
     raise ValueError(
@@ -39,9 +43,5 @@ def refuse_other_rows(inputs: str, a: Any, other: str, b: Any) -> None:
 
 def _columns(value: Any) -> list[str] | None:
     """Names of the columns of a data frame of any library, if it has several that are named."""
-    found = getattr(value, "columns", None)
-    if found is None or not hasattr(found, "__iter__"):
-        return None
-    names = list(found)
-    named = len(names) > 1 and all(isinstance(name, str) for name in names)
-    return names if named else None
+    names = column_names(value) or []
+    return names if len(names) > 1 else None
