@@ -225,7 +225,7 @@ def _refuse_missing(name: str, pandas_object: Any) -> None:
 
 def column_names(value: Any) -> list[str] | None:
     """Names of the columns of a data frame of any library; None where they have none."""
-    found = getattr(value, "column_names", None)  # of Arrow, whose columns are no names
+    found: Any = getattr(value, "column_names", None)  # of Arrow, whose columns are no names
     if found is None:
         found = getattr(value, "columns", None)
     names = list(found) if hasattr(found, "__iter__") else []

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from ._conditioning import Conditioning
+
 # Columns of the inverse factor held at a time.
 _COLUMNS = 512
 
@@ -43,6 +45,38 @@ class LeaveOneOut:
         return (
             f"leave-one-out: MSE {self.mse:.4g}, "
             f"log predictive density {self.log_predictive_density:.6g} nats"
+        )
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the training data alone say of a space.
+
+    Attributes
+    ----------
+    log_marginal_likelihood : float
+        In nats.
+    quadratic : float
+        tr(Yᵀ C⁻¹ Y), C being the covariance of the training targets.
+    leave_one_out : LeaveOneOut or None
+        None if it was not asked for.
+    jitter : float
+        What C has on its diagonal beyond the noise.
+    """
+
+    log_marginal_likelihood: float
+    quadratic: float
+    leave_one_out: LeaveOneOut | None
+    jitter: float
+
+    @classmethod
+    def of(cls, conditioning: Conditioning, y: Tensor, *, left_out: bool) -> Evidence:
+        """From a conditioning, in float64."""
+        return cls(
+            log_marginal_likelihood(conditioning.factor, y),
+            float(conditioning.whitened.square().sum()),
+            leave_one_out(conditioning.factor, y) if left_out else None,
+            conditioning.jitter,
         )
 
 

@@ -20,9 +20,11 @@ from .._warnings import warn
 from ..kernels import Kernel
 from ..tasks import Task
 from ._conditioning import JITTERS, Conditioning
+from ._evidence import Evidence
 from .posterior import EPS, TINY
 from .removals import Removals
 
+_DOUBT = 1e-4  # relative error that is told
 _LOST = 1e-6  # relative error beyond which no derivative is told
 _LARGEST_VARIANCE = 1e100  # of a kernel; its inverse is the smallest
 
@@ -181,11 +183,28 @@ def warn_of_silence(kernel: Kernel, task: Task) -> None:
     )
 
 
-def warn_of_evidence(kernel: Kernel, log_evidence: float, error: float) -> None:
-    """Say so if rounding leaves fewer than four digits of the log evidence."""
-    if error > 1e-4 * max(abs(log_evidence), 1.0):
+def errors_of_evidence(found: Evidence, conditioning: Conditioning) -> tuple[float, float]:
+    """Rounding errors to expect, as shares: of the log evidence, and of what leaving out gives."""
+    log_evidence = max(abs(found.log_marginal_likelihood), 1.0)
+    error = conditioning.evidence_error() / log_evidence
+    left_out = EPS * conditioning.condition(conditioning.n_train)
+    return error, 0.0 if found.leave_one_out is None else left_out
+
+
+def warn_of_evidence(kernel: Kernel, found: Evidence, conditioning: Conditioning) -> None:
+    """Say so if rounding leaves fewer than four digits of the log evidence, or of the rest."""
+    error, left_out = errors_of_evidence(found, conditioning)
+    if error > _DOUBT:
         warn(
-            f"the log evidence of the training targets under {kernel!r}, {log_evidence:.4g} nats, "
-            f"may be off by {error:.0e} nats from rounding: the targets lie where the kernel has "
-            "next to no variance. Give noise > 0, or a rougher kernel."
+            f"the log evidence of the training targets under {kernel!r}, "
+            f"{found.log_marginal_likelihood:.4g} nats, may be off by {error:.0e} of it from "
+            "rounding: the targets lie where the kernel has next to no variance. Give noise > 0, "
+            "or a rougher kernel."
+        )
+    if left_out > _DOUBT:
+        warn(
+            f"the covariance of the training inputs under {kernel!r} has a condition number of at "
+            f"least {conditioning.condition(conditioning.n_train):.0e}: predictions of examples "
+            f"left out may be off by {left_out:.0e} of their errors. Give noise > 0, or a kernel "
+            "that tells the inputs apart."
         )

@@ -29,8 +29,7 @@ class Assessment:
     leave_one_out : LeaveOneOut or None
         How well each training example is predicted from all others; None if it was not asked for.
     jitter : float
-        Added to the variances for the evidence and what is left out. The law and the mean of a
-        small task go without, with as many digits as it takes.
+        Added to the variances. Small tasks go without, with as many digits as it takes.
     condition : float
         As of `Posterior`.
     """

@@ -29,7 +29,6 @@ from .._typed import typed
 from ..kernels import RBF, FunctionKernel, Kernel, is_fixed
 from ..laws import GeneralizedChi2
 from ..tasks import Task
-from . import _evidence as evidence
 from . import _fit
 from ._conditioning import (
     JITTERS,
@@ -38,8 +37,10 @@ from ._conditioning import (
     memory_needed,
     subtract_gram_,
 )
-from ._precise import is_within_reach, precise_law, precise_posterior
+from ._evidence import Evidence, LeaveOneOut
+from ._precise import is_within_reach, precise_evidence, precise_law, precise_posterior
 from ._refusals import (
+    errors_of_evidence,
     not_positive_definite,
     refuse_derivatives,
     refuse_removals,
@@ -58,6 +59,8 @@ from .losses import Loss, loss_function
 from .posterior import EPS, Posterior, Spectrum, warn_of_rounding, warn_of_small_residuals
 from .removals import Removals
 from .sensitivity import Sensitivity
+
+_CERTAIN = 1e-6  # relative errors below which small tasks keep what float64 gives of the evidence
 
 
 class GaussianSpace:
@@ -498,25 +501,24 @@ class GaussianSpace:
         >>> print(f"{found.log_marginal_likelihood:.0f} nats, {found.leave_one_out.mse:.4f}")
         -539 nats, 0.0144
         """
-        conditioning, y_train = self._condition(task, keep=True), self._tensor(task.y_train)
-        posterior = None  # of all digits, where the task is small: as `loss_law` has it
-        if is_within_reach(self.kernel, task, self.noise):
-            posterior = self._small_posterior(task)
-        if posterior is None:
-            (posterior,) = self._posteriors(task, conditioning, [task.n_train])
+        small = is_within_reach(self.kernel, task, self.noise)
+        found = self._small_evidence(task, left_out=leave_one_out) if small else None
+        posterior = self._small_posterior(task) if small else None
+        if found is None or posterior is None:
+            conditioning = self._condition(task, keep=True)
+            found = found or self._evidence_of(task, conditioning, left_out=leave_one_out)
+            if posterior is None:
+                (posterior,) = self._posteriors(task, conditioning, [task.n_train])
         spectrum = Spectrum.of(
             posterior, progress=self.progress
         )  # in the memory of the posterior's covariance
-        log_evidence = evidence.log_marginal_likelihood(conditioning.factor, y_train)
-        if not conditioning.jitter:  # which has been told already
-            warn_of_evidence(self.kernel, log_evidence, conditioning.evidence_error())
         return Assessment(
             self._law_of(spectrum, task),
             posterior.mean,
-            log_evidence,
-            float(conditioning.whitened.square().sum()),
-            evidence.leave_one_out(conditioning.factor, y_train) if leave_one_out else None,
-            conditioning.jitter,
+            found.log_marginal_likelihood,
+            found.quadratic,
+            found.leave_one_out,
+            found.jitter,
             posterior.condition,
         )
 
@@ -639,11 +641,10 @@ class GaussianSpace:
         -539 nats
         212 nats
         """
-        factor = self._condition(task, test=False).factor
-        return evidence.log_marginal_likelihood(factor, self._tensor(task.y_train))
+        return self._evidence(task, left_out=False).log_marginal_likelihood
 
     @typed
-    def leave_one_out(self, task: Task) -> evidence.LeaveOneOut:
+    def leave_one_out(self, task: Task) -> LeaveOneOut:
         """Predictions for each training example from all others.
 
         Raises
@@ -658,8 +659,39 @@ class GaussianSpace:
         >>> ib.GaussianSpace(ib.kernels.RBF(2.0), noise=0.01).leave_one_out(task)
         leave-one-out: MSE 0.01436, log predictive density -60.958 nats
         """
-        factor = self._condition(task, test=False).factor
-        return evidence.leave_one_out(factor, self._tensor(task.y_train))
+        found = self._evidence(task, left_out=True).leave_one_out
+        assert found is not None  # asked for
+        return found
+
+    def _evidence(self, task: Task, *, left_out: bool) -> Evidence:
+        """What the training data alone say of the space."""
+        if is_within_reach(self.kernel, task, self.noise):
+            found = self._small_evidence(task, left_out=left_out)
+            if found is not None:
+                return found
+        return self._evidence_of(task, self._condition(task, test=False), left_out=left_out)
+
+    def _evidence_of(self, task: Task, conditioning: Conditioning, *, left_out: bool) -> Evidence:
+        """In float64; whether that leaves digits is told."""
+        found = Evidence.of(conditioning, self._tensor(task.y_train), left_out=left_out)
+        if not conditioning.jitter:  # which has been told already
+            warn_of_evidence(self.kernel, found, conditioning)
+        return found
+
+    def _small_evidence(self, task: Task, *, left_out: bool) -> Evidence | None:
+        """In float64 or, where that leaves fewer than four digits, with all of them.
+
+        None where even that is not possible, and where bad input has to be named.
+        """
+        try:
+            conditioning = self._eliminated(task, test=False, jitters=(0.0,))
+        except NotPositiveDefiniteError:
+            pass
+        else:
+            found = Evidence.of(conditioning, self._tensor(task.y_train), left_out=left_out)
+            if max(errors_of_evidence(found, conditioning)) < _CERTAIN:
+                return found
+        return precise_evidence(self.kernel, task, self.noise, self.device, left_out=left_out)
 
     @typed
     def sample_hypotheses(
