@@ -75,8 +75,10 @@ def test_every_table_has_a_caption_headers_and_its_plain_text(path):
         for output in cell.outputs:
             data = output.get("data", {})
             if "text/html" in data and "<table" in data["text/html"]:
-                table = BeautifulSoup(data["text/html"], "html.parser").table
-                assert data["text/plain"].startswith(table.caption.text)
+                shown = BeautifulSoup(data["text/html"], "html.parser")
+                table, caption = shown.table, shown.figure.figcaption.text
+                assert data["text/plain"].startswith(caption + "\n")
+                assert table["aria-label"] == caption
                 assert table.find_all("th") and all(th.get("scope") for th in table.find_all("th"))
 
 

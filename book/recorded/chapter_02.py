@@ -7,7 +7,7 @@ import ibhelpers as ib
 
 # fmt: off
 def chosen_and_averaged(task):
-    space = ib.GaussianSpace.fit(task, progress=False)
+    space = ib.GaussianSpace.fit(task)
     found = ib.bias.averaged_bias(space, task, 0.01)
     return {
         "chosen": found.chosen,

@@ -19,7 +19,7 @@ def constant_loss(task):
 
 
 def spaces_of(task):
-    chosen = ib.GaussianSpace.fit(task, progress=False)
+    chosen = ib.GaussianSpace.fit(task)
     median = ib.kernels.RBF.from_median(task.X_train).lengthscale
     unit = ib.GaussianSpace(ib.kernels.RBF(0.5 * median))
     return {"chosen": chosen, "amplitude 1": unit}
@@ -111,7 +111,6 @@ def bits_by_lengthscale(task, multiples=(0.25, 0.5, 1.0, 2.0)):
             task,
             kernel,
             hold="kernel",
-            progress=False,
         )
         unit = ib.GaussianSpace(kernel)
         for name, law in (
@@ -125,7 +124,7 @@ def bits_by_lengthscale(task, multiples=(0.25, 0.5, 1.0, 2.0)):
 
 
 def bits_of_pole(task):
-    law = ib.GaussianSpace.fit(task, progress=False).loss_law(task)
+    law = ib.GaussianSpace.fit(task).loss_law(task)
     constant = constant_loss(task)
     found = {"mean loss": law.mean() / constant}
     for part in (0.1, 0.03, 0.01):

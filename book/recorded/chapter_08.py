@@ -61,7 +61,7 @@ def first(task, n):
 
 def bound_of_task(task):
     error, few = 0.1 * constant_loss(task), first(task, 250)
-    space = ib.GaussianSpace.fit(few, progress=False)
+    space = ib.GaussianSpace.fit(few)
     law = space.loss_law(few)
     return {
         "exact, 250": ib.inductive_bias(law, error).bits,

@@ -79,18 +79,16 @@ def by_architecture(task):
         last, zero = runs[-1], at_zero_errors(runs)
         loss = np.mean(last.test_loss)
         found[f"rate: {name}"] = lr
-        found[f"fitted: {name}"] = np.mean(
-            last.train_loss <= stops[-1],
-        )
+        fits = last.train_loss <= stops[-1]
+        found[f"fitted: {name}"] = np.mean(fits)
         found[f"loss: {name}"] = loss
         found[f"wrong: {name}"] = np.mean(last.test_error_rate)
         found[f"bits: {name}"] = ib.inductive_bias(law, loss).bits
         found[f"loss at no errors: {name}"] = np.mean(
             zero["test_loss"],
         )
-        found[f"wrong at no errors: {name}"] = np.mean(
-            zero["test_error_rate"],
-        )
+        wrong = np.mean(zero["test_error_rate"])
+        found[f"wrong at no errors: {name}"] = wrong
     return found
 
 

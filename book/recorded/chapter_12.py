@@ -36,7 +36,7 @@ def bits_of(space, task, targets, seed=0, **settings):
 
 def bits_of_task(task):
     """Bits for a squared error of 0.01, and for 5 % errors."""
-    space = ib.GaussianSpace.fit(task, progress=False)
+    space = ib.GaussianSpace.fit(task)
     errors = ib.rare_event_bias(
         space,
         task,
@@ -44,7 +44,6 @@ def bits_of_task(task):
         target_error=0.05,
         particles=30,
         seed=0,
-        progress=False,
     )
     low, high = errors.interval
     law = space.loss_law(task)
@@ -57,7 +56,7 @@ def bits_of_task(task):
 
 def bits_by_errors(task, wrong):
     """Bits for the error rates that models reach, in one walk."""
-    space = ib.GaussianSpace.fit(task, progress=False)
+    space = ib.GaussianSpace.fit(task)
     walk = ib.rare_event_bias(
         space,
         task,
@@ -65,7 +64,6 @@ def bits_by_errors(task, wrong):
         target_error=list(wrong.values()),
         particles=30,
         seed=0,
-        progress=False,
     )
     return dict(zip(wrong, walk.bits, strict=True))
 

@@ -66,7 +66,7 @@ def others_say(space, task, clean):
 def find_mislabelled(task):
     """How well two scores find the labels that were changed."""
     noisy, wrong = flipped(task)
-    space = ib.GaussianSpace.fit(noisy, progress=False)
+    space = ib.GaussianSpace.fit(noisy)
     clean, judge = validation_and_judge(noisy)
     target = space.loss_law(clean).mean() / 2
     saved = ib.worth(space, clean, target).training
@@ -119,7 +119,7 @@ def asking(task, X):
 
 def keep_200(task, target=0.02):
     """Bits and errors with 200 of the digits, chosen in 5 ways."""
-    space = ib.GaussianSpace.fit(task, progress=False)
+    space = ib.GaussianSpace.fit(task)
     clean, judge = validation_and_judge(task)
     unsure = margin(space.leave_one_out(task).mean.numpy())
     saved = ib.worth(space, clean, target).training
@@ -147,7 +147,7 @@ def label_200(task, target=0.02):
     clean, judge = validation_and_judge(task)
     start = np.random.default_rng(0).permutation(1000)[:200]
     known = with_training(clean, start[:40])
-    space = ib.GaussianSpace.fit(known, progress=False)
+    space = ib.GaussianSpace.fit(known)
 
     def unsure(known, X):
         found = space.posterior(asking(known, X)).mean
@@ -190,7 +190,6 @@ def three_criteria(task, target=0.02):
         space = ib.GaussianSpace.fit(
             task,
             criterion=name,
-            progress=False,
             **given,
         )
         bits, rate = judged(space, judge, target)
@@ -209,7 +208,7 @@ def confident_learning(task):
     from cleanlab.rank import get_label_quality_scores
 
     noisy, wrong = flipped(task)
-    space = ib.GaussianSpace.fit(noisy, progress=False)
+    space = ib.GaussianSpace.fit(noisy)
     clean, judge = validation_and_judge(noisy)
     p = np.clip(others_say(space, noisy, clean), 1e-3, None)
     p /= p.sum(axis=1, keepdims=True)

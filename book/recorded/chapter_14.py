@@ -40,7 +40,7 @@ def explained_by_split(seed):
         size = 0.5 if way == "strangers" else 0.25
         options = {"test_size": size, "seed": seed, **options}
         task = ib.Task.from_frame(frame, "outcome", **options)
-        space = ib.GaussianSpace.fit(task, progress=False)
+        space = ib.GaussianSpace.fit(task)
         mean = space.posterior(task).mean.numpy()
         constant = np.mean((task.y_test - task.y_train.mean()) ** 2)
         loss = np.mean((mean - task.y_test) ** 2)

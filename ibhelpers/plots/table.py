@@ -80,11 +80,13 @@ def _html(table: str, caption: str) -> str:
     head, body = table.split("</thead>")
     head = re.sub(r"<th>\s*</th>", "<td></td>", head)
     head = re.sub(r"<th(?=[ >])", '<th scope="col"', head)
-    head = head.replace("<thead>", f"<caption>{escape(caption)}</caption>\n  <thead>")
     body = re.sub(r"<th(?=[ >])", '<th scope="row"', body)
-    label = escape(caption, quote=True)
-    # Wider than a telephone it scrolls, by keyboard too.
+    label = f'aria-label="{escape(caption, quote=True)}"'
+    head = head.replace("<table ", f"<table {label} ")
+    # A table wider than a telephone scrolls, by keyboard too; its caption stays and is broken into
+    # lines. A <caption> would be as wide as the table, and JupyterLab removes any style against it.
     return (
-        f'<div role="region" aria-label="{label}" tabindex="0" style="overflow-x: auto">\n'
-        f"{head}</thead>{body}\n</div>"
+        f'<figure style="margin: 0">\n<figcaption>{escape(caption)}</figcaption>\n'
+        f'<div role="region" {label} tabindex="0" style="overflow-x: auto">\n'
+        f"{head}</thead>{body}\n</div>\n</figure>"
     )
