@@ -11,9 +11,12 @@ from tqdm.auto import tqdm
 
 import ibhelpers as ib
 from ibhelpers.bias._agreement import Mean
+from ibhelpers.bias._moves import PointMoves
+from ibhelpers.spaces.losses import BoundLoss
 
 KERNEL = ib.kernels.RBF(lengthscale=2.0)
 SPACE = ib.GaussianSpace(KERNEL)
+DOUBLE = torch.float64
 
 
 def bridge(space, task, target, *, loss="zero_one", seed=0, **settings):
@@ -165,6 +168,120 @@ def test_single_precision_changes_nothing_that_shows(digits):
     two = [bridge(SPACE, digits, 0.0, dtype=dtype) for dtype in (torch.float32, torch.float64)]
     widths = [high - low for low, high in (bias.interval for bias in two)]
     assert abs(two[0].bits - two[1].bits) < 0.75 * math.hypot(*widths)
+
+
+def mislabelled(n):
+    """Test points far from each other, beside training points of another label."""
+    X, labels = 1000.0 * np.arange(n)[:, None], np.arange(n) % 2
+    Y, other = np.eye(2)[labels], 1 - labels
+    beside = X + 0.2 + 0.1 * np.arange(n)[:, None]
+    return ib.Task(X, Y, beside, np.eye(2)[other], labels_train=labels, labels_test=other)
+
+
+@pytest.mark.filterwarnings("ignore:the training data say nothing")
+def test_points_that_no_draw_gets_right_are_found():
+    """Each of two is right by a chance below 1e-5; SciPy's normal law knows of each alone."""
+    task = mislabelled(2)
+    spectrum = SPACE.spectrum(task)
+    variance = (spectrum.directions.numpy() ** 2) @ spectrum.variance.numpy()
+    own = spectrum.mean.numpy()[[0, 1], task.labels_test]
+    margin = own - spectrum.mean.numpy()[[0, 1], 1 - task.labels_test]
+    right = stats.norm.cdf(margin / np.sqrt(2 * variance))
+    assert right.max() < 1e-5 and right.min() < 1e-11
+    one = right.sum() - right.prod()
+    bias = bridge(SPACE, task, [0.5, 0.0])
+    assert np.abs(in_errors(bias, -np.log2([one, right.prod()]))).max() < FAR
+
+
+# --- moves keep the law of the weighted hypotheses ------------------------------------------------
+
+
+def moves_of(task, loss):
+    return PointMoves(SPACE.spectrum(task), BoundLoss.of(loss, task, torch.device("cpu")), DOUBLE)
+
+
+@pytest.mark.parametrize("loss", [ib.losses.ErrorRate(), *map(ib.losses.TopK, (2, 3, 9))], ids=str)
+def test_a_trade_is_drawn_from_the_law_given_all_else(digits, loss):
+    """What is traded has the law of a quadrature that counts the rivals ahead anew at every node;
+    Kolmogorov's distance is beyond 2.4 standard units once in 50,000."""
+    moves, n, weight = moves_of(digits, loss), 4000, 3.0
+    block, generator = moves.blocks[0], torch.Generator().manual_seed(0)
+    g, e = (0.2 * torch.randn(12, 10, 1, generator=generator, dtype=DOUBLE) for _ in range(2))
+    after = e.expand(-1, -1, n).clone()
+    moves._traded(block, after, g.expand(-1, -1, n), torch.full((12, 1), weight), generator)
+    for i, label in enumerate(digits.labels_test):
+        outputs = (moves.mean[i] + g[i] + e[i])[:, 0].numpy()
+        centre = (moves.mean[i] + g[i])[:, 0].numpy()
+        rivals = np.delete(np.arange(10), label)
+        rival = rivals[np.argsort(-centre[rivals])[loss.rivals - 1]]
+        mine, its = e[i, label, 0].item(), e[i, rival, 0].item()
+        variance = block.variance[i].item()
+        middle, t = (its - mine) / 2, np.linspace(-8, 8, 20_001) * math.sqrt(variance / 2)
+        t += middle
+        moved = np.tile(outputs, (len(t), 1))
+        moved[:, label] += t
+        moved[:, rival] -= t
+        wrong = (moved > moved[:, [label]]).sum(1) >= loss.rivals
+        log_density = -((mine + t) ** 2 + (its - t) ** 2) / (2 * variance) - weight * wrong
+        cdf = np.cumsum(np.exp(log_density - log_density.max()))
+        found = np.sort((after[i, label] - mine).numpy())
+        expected = np.interp(found, t, cdf / cdf[-1])
+        assert np.abs(expected - (np.arange(n) + 0.5) / n).max() * math.sqrt(n) < 2.4
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        ib.losses.ErrorRate(), ib.losses.TopK(2), ib.losses.WorstClass(), Squares(),
+        ib.losses.SquaredError(), ib.losses.CrossEntropy(0.3),
+    ],
+    ids=lambda loss: type(loss).__name__,
+)  # fmt: skip
+def test_sweeps_leave_the_weighted_hypotheses_as_they_are(loss):
+    """Hypotheses accepted by their weight, half of them moved: means, squares, products of outputs
+    and costs of both halves are within four standard errors, and a half (of 100 numbers)."""
+    task = ib.tasks.load("digits", n_train=40, n_test=6, seed=0)
+    moves, generator = moves_of(task, loss), torch.Generator().manual_seed(0)
+    drawn = moves.draw(100_000, generator)
+    excess, s = drawn.losses - drawn.losses.min(), 1000.0
+    while torch.exp(-s * excess).mean() < 0.06:
+        s /= 1.3
+    uniform = torch.rand(excess.shape, generator=generator, dtype=DOUBLE)
+    accepted = torch.nonzero(uniform < torch.exp(-s * excess))[:, 0]
+    moved, still = (drawn.take(half) for half in accepted.chunk(2))
+    for _ in range(2):
+        moves.sweep(moved, s, generator)
+    torch.testing.assert_close(moves.evaluate(moved.deviations).losses, moved.losses)
+
+    def told(population):
+        d, own = population.deviations, torch.arange(6)
+        mine = d[own, torch.tensor(task.labels_test)]
+        products = mine[:, None] * mine
+        return torch.cat([d[:, :6].flatten(0, 1), mine, products.flatten(0, 1), population.costs])
+
+    (a, b), (u, v) = (told(moved).T, told(still).T), (len(moved.losses), len(still.losses))
+    error = (a.var(0) / u + b.var(0) / v).sqrt()
+    z = (a.mean(0) - b.mean(0)) / error.clamp(min=1e-9)
+    assert z.abs().max() < 4.5
+
+
+def test_costs_of_ones_own_inherit_no_promise(digits):
+    """The error rate's moves know that a point is right or wrong, and nothing of half costs."""
+
+    class Halved(ib.losses.ErrorRate):
+        def costs(self, outputs, answers):
+            ranks = (outputs > outputs[torch.arange(len(answers)), answers][:, None]).sum(1)
+            return ranks.clamp(max=2) / 2
+
+    class HalvedTopK(ib.losses.TopK):
+        costs = Halved.costs
+
+    assert (Halved().rivals, Halved().whole_costs, HalvedTopK(2).rivals) == (0, False, 0)
+    drawn = SPACE.sample_losses(digits, 20_000, seed=1, loss=Halved())
+    p = (drawn <= 1 / 24).mean()
+    bias = bridge(SPACE, digits, 1 / 24, loss=Halved())
+    error = math.hypot(1 / math.sqrt(2e4 * p) / math.log(2), np.ptp(bias.interval) / 4.2)
+    assert abs(bias.bits + math.log2(p)) < 4 * error
 
 
 # --- where hypotheses are functions of few numbers ------------------------------------------------

@@ -45,13 +45,17 @@ def step_of(loss: Loss, task: Task) -> float | None:
 
 def unmixed(plan: Plan) -> str:
     """Why the moves of a plan are not to be trusted, in words, or nothing."""
-    slow = sum(c > FORGOTTEN for c in plan.correlation)
-    if slow <= len(plan.s) // 10:
+    if len(_slow(plan)) <= len(plan.s) // 10:
         return ""
     return (
         f"the pilot of a bridge found no moves that mix: after {plan.sweeps[-1]} sweeps hypotheses "
         f"were still correlated with themselves, by {max(plan.correlation):.2f}"
     )
+
+
+def _slow(plan: Plan) -> np.ndarray:
+    """The steps whose moves did not make the pilot's hypotheses forget where they were."""
+    return np.flatnonzero(np.array(plan.correlation) > FORGOTTEN)
 
 
 @dataclass(frozen=True)
@@ -104,11 +108,12 @@ def _traced(plan: Plan, groups: list[_Group], particles: int, why: str) -> Bridg
     means = [Mean.of(column) for column in pooled.T]
     bits = np.array([-mean.log_p / math.log(2) for mean in means]).clip(min=0) + 0.0
     margin = np.array([mean.margin / math.log(2) for mean in means])
+    trouble, since = unmixed(plan), min(_slow(plan), default=0)
     doubt = np.array(
         [
-            _doubt(mean, first, second, agreed)
-            for mean, first, second, agreed in zip(
-                means, groups[-2].means, groups[-1].means, _agree(groups), strict=True
+            _doubt(mean, first, second, agreed, trouble if step >= since else "")
+            for mean, first, second, agreed, step in zip(
+                means, groups[-2].means, groups[-1].means, _agree(groups), plan.step, strict=True
             )
         ]
     )
@@ -131,7 +136,7 @@ def _traced(plan: Plan, groups: list[_Group], particles: int, why: str) -> Bridg
     )
 
 
-def _doubt(mean: Mean, first: Mean, second: Mean, agreed: bool) -> str:
+def _doubt(mean: Mean, first: Mean, second: Mean, agreed: bool, trouble: str) -> str:
     """Why an estimate is not to be trusted, or nothing."""
     if mean.log_p == -math.inf:
         return "no hypothesis of any run was so good"
@@ -139,6 +144,8 @@ def _doubt(mean: Mean, first: Mean, second: Mean, agreed: bool) -> str:
     if not agreed:
         before, after = (-a.log_p / math.log(2) for a in (first, second))
         return f"doubling the moves took {before:.1f} bits to {after:.1f}; {at_most}"
+    if trouble:
+        return f"{trouble}; {at_most}"
     if mean.variance > MOST_VARIANCE:
         scatter = math.exp(min(math.sqrt(mean.variance), 700.0))
         return f"runs scatter by a factor of {scatter:.2g} in P, give more particles; {at_most}"

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ..spaces import Spectrum
-from ..spaces.losses import BoundLoss, ErrorRate
+from ..spaces.losses import BoundLoss
 
 _TRIES = 10  # angles a move; if none will do, the point stays, which keeps the law as well
 _BLOCK = 64  # test points that turn together
@@ -28,6 +28,7 @@ _NUMBERS = {"cpu": 2**20, "cuda": 2**26}  # outputs that turn together: a cache 
 _GROUP = 8  # directions that turn at a time, where points cannot
 _FAR = 30.0  # standard deviations, beyond which a normal variable is not cut
 _SMOOTH = 100.0  # directions of more times the variance of a point, given the others, turn too
+_HALF_TURNS = 3  # after each turn: they take a quarter of its time, and forget twice as much
 
 
 @dataclass
@@ -45,6 +46,8 @@ class Population:
 
 class Moves(ABC):
     """How hypotheses are drawn, and moved under weights exp(-s loss)."""
+
+    stride = 0.0  # of s, at which moves find what is rarer than any hypothesis; 0: they do not
 
     def __init__(self, spectrum: Spectrum, dtype: torch.dtype) -> None:
         self.free = spectrum.variance > spectrum.resolution
@@ -79,6 +82,11 @@ class PointMoves(Moves):
 
     and given g every point of the block turns its own e, all at the same time. Where the groups of
     a loss make the points of a block know of each other, a block is one point, and g its centre.
+
+    What points have in common moves by what they do not, and slowly: a direction of precision λ
+    keeps 1 - Dλ of itself. Half turns, from e to -e, leave 1 - 2 Dλ of it, and need one look at the
+    loss: S. L. Adler, "Over-relaxation method for the Monte Carlo evaluation of the partition
+    function for multiquadratic actions", Physical Review D 23 (1981).
     """
 
     def __init__(self, spectrum: Spectrum, loss: BoundLoss, dtype: torch.dtype) -> None:
@@ -87,7 +95,8 @@ class PointMoves(Moves):
         given_others = 1 / precision.diagonal()
         self.loss, self.quadratic = loss, loss.loss.curvature > 0
         alone = len(loss.sizes) > 1
-        self.trades = isinstance(loss.loss, ErrorRate) and not alone and spectrum.mean.shape[1] > 1
+        self.trades = 0 < loss.loss.rivals < spectrum.mean.shape[1]
+        self.stride = float(loss.sizes.max()) * self.trades  # e times the weight of a right point
         points = torch.arange(len(precision), device=precision.device)
         self.blocks = [
             _Block.of(block, precision, given_others, loss, dtype)
@@ -108,11 +117,19 @@ class PointMoves(Moves):
         m, k, n = population.deviations.shape
         most = _NUMBERS["cpu" if self.mean.device.type == "cpu" else "cuda"]
         for some in torch.arange(n).split(max(1, most // (m * k))):
-            self._sweep(population, slice(int(some[0]), int(some[-1]) + 1), s, generator)
+            which = slice(int(some[0]), int(some[-1]) + 1)
+            for half in [False] + _HALF_TURNS * [True]:
+                self._sweep(population, which, s, generator, half=half)
         population.losses = self.loss.total(population.costs)
 
     def _sweep(
-        self, population: Population, which: slice, s: float, generator: torch.Generator
+        self,
+        population: Population,
+        which: slice,
+        s: float,
+        generator: torch.Generator,
+        *,
+        half: bool,
     ) -> None:
         d = population.deviations[..., which].contiguous()
         costs = population.costs[:, which].contiguous()
@@ -121,25 +138,47 @@ class PointMoves(Moves):
             rows = block.rows
             noise = _normal(d[rows].shape, d, generator)
             g = d[rows] - _times(block.pull, d) + _times(block.root, noise)
+            e, old = d[rows] - g, costs[rows]
             if self.quadratic:
-                e = self._drawn(block, g, s, generator)
+                centre, variance = self._of_squares(block, g, s)
+                fresh = variance.sqrt() * _normal(g.shape, g, generator)
+                e = 2 * centre - e if half else centre + fresh
                 new = self.loss.costs(self.mean[rows] + g + e, rows)
             else:
-                e, new = self._turned(block, d[rows] - g, g, costs[rows], means, s, generator)
-                if self.trades:
-                    new = self._traded(block, e, g, s, generator)
+                bound = self._bound(block, old, means, s, generator)
+                turned = self._half_turned if half else self._turned
+                e, new = turned(block, e, g, old, bound, generator)
+                if self.trades and not half:
+                    worth = self._worth(block, old, means)
+                    new = self._traded(block, e, g, s * worth, generator)
             d[rows] = g + e
             means.index_add_(0, block.group, (new - costs[rows]) * block.weight[:, None])
             costs[rows] = new
         population.deviations[..., which], population.costs[:, which] = d, costs
 
-    def _drawn(self, block: _Block, g: Tensor, s: float, generator: torch.Generator) -> Tensor:
-        """e of a loss with τ/2 |f - y|² in it, which leaves it normal."""
+    def _of_squares(self, block: _Block, g: Tensor, s: float) -> tuple[Tensor, Tensor]:
+        """Centre and variance of e under a loss with τ/2 |f - y|² in it, which leaves it normal."""
         tau = s * block.weight[:, None, None] * self.loss.loss.curvature / g.shape[1]
         variance = (1 / (1 / block.variance + tau)).to(g.dtype)
         y = self.loss.answers[block.rows].to(g.dtype)[:, :, None]
-        centre = tau * variance * (y - self.mean[block.rows] - g)
-        return centre.to(g.dtype) + variance.sqrt() * _normal(g.shape, g, generator)
+        return (tau * variance * (y - self.mean[block.rows] - g)).to(g.dtype), variance
+
+    def _bound(
+        self, block: _Block, old: Tensor, means: Tensor, s: float, generator: torch.Generator
+    ) -> Tensor:
+        """What the points of a block may cost after the move, (p, N)."""
+        if s == 0:
+            return torch.full_like(old, math.inf)
+        rest = means.amax(0) - means[block.group]
+        return old + (rest + _exponential(old, generator) / s) / block.weight[:, None]
+
+    def _half_turned(
+        self, block: _Block, e: Tensor, g: Tensor, old: Tensor, bound: Tensor, _: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """-e where the bound allows it, and what its points cost then."""
+        new = self.loss.costs(self.mean[block.rows] + g - e, block.rows)
+        within = new <= bound
+        return torch.where(within[:, None], -e, e), torch.where(within, new, old)
 
     def _turned(
         self,
@@ -147,17 +186,12 @@ class PointMoves(Moves):
         e: Tensor,
         g: Tensor,
         old: Tensor,
-        means: Tensor,
-        s: float,
+        bound: Tensor,
         generator: torch.Generator,
     ) -> tuple[Tensor, Tensor]:
         """e (p, k, N) of the block turned, and what its points cost then, (p, N)."""
         p, k, n = e.shape
         nu = block.variance.sqrt().to(e.dtype) * _normal(e.shape, e, generator)
-        bound = torch.full_like(old, math.inf)
-        if s > 0:  # in units of a point's cost
-            rest = means.amax(0) - means[block.group]
-            bound = old + (rest + _exponential(old, generator) / s) / block.weight[:, None]
         centre = _side_by_side(self.mean[block.rows] + g)
         answers = self.loss.answers[block.rows].repeat_interleave(n, 0)
 
@@ -170,26 +204,40 @@ class PointMoves(Moves):
         )
         return turned.view(k, p, n).transpose(0, 1), new.view(p, n)
 
+    def _worth(self, block: _Block, costs: Tensor, means: Tensor) -> Tensor:
+        """By how much the loss is larger where a point is wrong, (p, N) or (p, 1)."""
+        weight = block.weight[:, None]
+        if len(means) == 1:
+            return weight
+        right = means.index_add(0, block.group, -costs * weight)  # the block is one point
+        wrong = right.index_add(0, block.group, weight.expand_as(costs))
+        return (wrong.amax(0) - right.amax(0))[None]
+
     def _traded(
-        self, block: _Block, e: Tensor, g: Tensor, s: float, generator: torch.Generator
+        self, block: _Block, e: Tensor, g: Tensor, weights: Tensor, generator: torch.Generator
     ) -> Tensor:
-        """The label's output takes from its strongest rival's, in e; the errors after that.
+        """The label's output takes from the rival's that it has to pass; the errors after that.
 
         A point that is hardly ever right, and then weighs exp(s / m) as much, seldom finds the way
         by turning, nor back. What the two trade is one number t, normal and cut in two: right
-        where t is beyond an end, wrong below it. It is drawn anew, exactly.
+        where t is beyond an end, wrong below it. It is drawn anew, exactly: g says who the rival
+        is, and the trade leaves g, the sum of the two and the end's place on their line alone.
         """
+        rivals = self.loss.loss.rivals
         own = self.loss.answers[block.rows, None, None].expand(-1, 1, e.shape[2])
         centre = self.mean[block.rows] + g
-        rival = _largest(centre.scatter(1, own, -math.inf))
+        rival = _ranked(centre.scatter(1, own, -math.inf), rivals)
         outputs = centre + e
         mine, its = (outputs.gather(1, i)[:, 0].double() for i in (own, rival))
-        others = outputs.scatter(1, torch.cat([own, rival], 1), -math.inf).amax(1).double()
+        others = outputs.scatter(1, torch.cat([own, rival], 1), -math.inf)
+        passed = (its - mine) / 2
+        if rivals > 1:  # so many may stay ahead, less one
+            first = others.topk(rivals, 1).values.double()
+            passed, others = torch.minimum(passed, first[:, -2] - mine), first[:, -1:]
         here = [e.gather(1, i)[:, 0].double() for i in (own, rival)]
         mean, deviation = (here[1] - here[0]) / 2, (block.variance[:, 0] / 2).sqrt()
-        end = (torch.maximum(others - mine, (its - mine) / 2) - mean) / deviation
-        log_odds = torch.special.log_ndtr(-end) - torch.special.log_ndtr(end)
-        log_odds += s * block.weight[:, None]
+        end = (torch.maximum(others.amax(1).double() - mine, passed) - mean) / deviation
+        log_odds = torch.special.log_ndtr(-end) - torch.special.log_ndtr(end) + weights
         u, v = (_uniform(end, end, generator) for _ in range(2))
         sign = torch.where(u < log_odds.sigmoid(), -1.0, 1.0)
         t = mean + deviation * sign * torch.special.ndtri(v * torch.special.ndtr(sign * end))
@@ -341,8 +389,10 @@ def _times(matrix: Tensor, x: Tensor) -> Tensor:
     return (matrix @ x.reshape(len(x), -1)).view(len(matrix), *x.shape[1:])
 
 
-def _largest(x: Tensor) -> Tensor:
-    """As x.argmax(1, keepdim=True), which takes five times as long."""
+def _ranked(x: Tensor, place: int) -> Tensor:
+    """Where the largest is along axis 1, or the second, ...; argmax takes five times as long."""
+    if place > 1:
+        return x.topk(place, 1).indices[:, -1:]
     k = x.shape[1]
     numbers = torch.arange(k, dtype=torch.int16, device=x.device)[:, None]
     return torch.where(x == x.amax(1, keepdim=True), numbers, k).amin(1, keepdim=True).long()

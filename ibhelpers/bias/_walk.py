@@ -29,6 +29,8 @@ _HIT = 1 / 3  # of the hypotheses below a threshold, where it is counted
 FORGOTTEN = 0.25  # correlation with the population before its moves, at which they suffice
 MOST_SWEEPS = 64  # a step
 _MOST_STEPS = 1500
+_MOST_STRIDES = 40  # in vain
+_MOST_COUNTED = 10_000  # losses, of those that come in steps
 _NUMBERS = {"cpu": 2**24, "cuda": 2**26}  # outputs held at a time; a card waits for few
 
 
@@ -75,6 +77,7 @@ class Pilot:
         self.s, self.sweeps, self.correlation = [0.0], [0], [0.0]
         self.log_z = 0.0
         self.seen = [self._losses()]
+        self.strides = 0  # since the best loss was found
 
     def plan(self, targets: np.ndarray, grid: float | None, max_bits: float, bar: tqdm) -> Plan:
         """Go on until a third of the population is at the deepest target, and say how it went."""
@@ -99,7 +102,7 @@ class Pilot:
         best = self.seen[-1][0]
         if self.bits() > max_bits:
             return f"max_bits reached at a loss of {np.median(self.seen[-1]):.6g}"
-        if np.ptp(self.seen[-1]) <= 1e-12 * abs(best):
+        if np.ptp(self.seen[-1]) <= 1e-12 * abs(best) and not self._may_stride(best):
             return f"all hypotheses have a loss of {best:.6g}"
         if len(self.s) > 50 and math.isfinite(target):
             pace = (np.median(self.seen[-51]) - np.median(self.seen[-1])) / 50
@@ -111,22 +114,30 @@ class Pilot:
         """One step of s, as long as the weights stay even, and sweeps until it is forgotten."""
         losses = self.population.losses
         excess = losses - losses.min()
-        low, high = 0.0, 1 / float(excess.max())
+        low, high = 0.0, 1 / max(float(excess.max()), 1e-280)
         while _effective(torch.exp(-high * excess)) > _ESS and high < 1e300:
             low, high = high, 4 * high
         for _ in range(30):
             middle = (low + high) / 2
             even = _effective(torch.exp(-middle * excess)) > _ESS
             low, high = (middle, high) if even else (low, middle)
+        best = float(losses.min())
+        if low > 1e290 and self._may_stride(best):  # most are equally good
+            low, self.strides = self.moves.stride, self.strides + 1
         if not self.s[-1] + low > self.s[-1] or low > 1e290:
-            return f"nothing better than a loss of {float(losses.min()):.6g} was found"
+            return f"nothing better than a loss of {best:.6g} was found"
         weights = torch.exp(-low * excess)
-        self.log_z += math.log(float(weights.mean())) - low * float(losses.min())
+        self.log_z += math.log(float(weights.mean())) - low * best
         self.s.append(self.s[-1] + low)
         self.population = self.population.take(_resample(weights[None], self.generator)[0])
         self._sweep_until_forgotten()
         self.seen.append(self._losses())
+        if self.seen[-1][0] < best:
+            self.strides = 0
         return ""
+
+    def _may_stride(self, best: float) -> bool:
+        return self.moves.stride > 0 and best > 0 and self.strides < _MOST_STRIDES
 
     def _sweep_until_forgotten(self) -> None:
         population, sweeps, correlation = self.population, 0, 1.0
@@ -146,9 +157,10 @@ class Pilot:
     def _thresholds(self, targets: np.ndarray, grid: float | None) -> tuple[np.ndarray, np.ndarray]:
         """Where to count, and at which steps: the targets, and what lies on the way."""
         deepest = max(float(targets.min()), float(self.seen[-1][int(_HIT * PILOTS)]))
-        if grid is not None:  # every loss there is
-            largest = int(np.floor(self.seen[0][-1] / grid + 1e-9))
-            on_the_way = grid * np.arange(largest + 1)
+        last = float(self.seen[0][-1])
+        if grid is not None and last - deepest < _MOST_COUNTED * grid:  # every loss there is
+            first = np.floor(deepest / grid)
+            on_the_way = grid * np.arange(first, np.floor(last / grid + 1e-9) + 1)
         else:
             quantiles = np.linspace(_HIT, 0.9, 5)
             on_the_way = np.concatenate([np.quantile(seen, quantiles) for seen in self.seen])

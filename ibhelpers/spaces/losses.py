@@ -73,6 +73,17 @@ class PointLoss(ABC):
     non_negative = True
     whole_costs = False  # whether costs are whole numbers, so that losses come in steps
     curvature = 0.0  # c of a cost that is c/2 times the squared distance from the targets
+    rivals = (
+        0  # outputs ahead of the label's that make a cost 1, which is 0 before; 0: it is not so
+    )
+
+    def __init_subclass__(cls) -> None:
+        """Costs of one's own keep none of the promises that another class made about its own."""
+        super().__init_subclass__()
+        if "costs" in vars(cls):
+            for promise in ("whole_costs", "curvature", "rivals"):
+                if promise not in vars(cls):
+                    setattr(cls, promise, getattr(PointLoss, promise))
 
     @abstractmethod
     def answers(self, task: Task) -> np.ndarray:
@@ -174,6 +185,7 @@ class ErrorRate(_OfLabels):
     """
 
     whole_costs = True
+    rivals = 1
 
     def costs(self, outputs: Tensor, answers: Tensor) -> Tensor:
         """1 where the label's output is not the largest."""
@@ -206,7 +218,9 @@ class TopK(_OfLabels):
 
     def __post_init__(self) -> None:
         """Check k."""
-        whole("k", self.k, at_least=1)
+        k = whole("k", self.k, at_least=1)
+        if type(self).costs is TopK.costs:
+            object.__setattr__(self, "rivals", k)
 
     def costs(self, outputs: Tensor, answers: Tensor) -> Tensor:
         """1 where k rivals are ahead."""
