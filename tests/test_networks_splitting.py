@@ -493,6 +493,42 @@ def test_the_fraction_that_counts_as_fitted_is_reported():
     assert abs(bias.bits - 1) < 4 * (bias.interval[1] - bias.interval[0]) / 2 / 2.36 + 0.2
 
 
+def test_an_infinite_loss_is_a_loss():
+    """It is beyond every target, as a large one is, and its hypothesis is in the space."""
+    space, task, law = tiny_linear()
+    middle = float(law.ilogcdf(math.log(0.5)))
+
+    def cut(large):
+        def loss(outputs, task):
+            losses = (outputs - torch.tensor(task.y_test)).square().mean((1, 2))
+            return torch.where(losses <= middle, losses, large)
+
+        return loss
+
+    infinite, finite = (ask(space, task, law, loss=cut(large)) for large in (math.inf, 1e9))
+    assert infinite.trace.fitted == 1.0
+    np.testing.assert_array_equal(infinite.trace.log_p, finite.trace.log_p)
+
+
+def test_a_loss_sees_the_outputs_of_fitted_hypotheses_alone(tmp_path):
+    """The log of a probability, which outputs of 0 would make infinite, or NaN."""
+
+    def surprise(outputs, task):
+        assert (outputs > 0).all()
+        return -(torch.tensor(task.y_test) * outputs.log()).sum(2).mean(1)
+
+    task, settings = small_task(), {"loss": "cross_entropy", "epochs": 2}
+    every = digits_space(ib.networks.mlp(6, 1), **settings)
+    limit = float(np.median(every.train(task, 50, seed=0, progress=False).train_loss))
+    space = digits_space(ib.networks.mlp(6, 1), max_train_loss=limit, **settings)
+    target = float(np.median(space.sample_losses(task, 40, seed=1, loss=surprise, progress=False)))
+    bias = ib.rare_event_bias(
+        space, task, loss=surprise, target_error=target, seed=0, particles=16, moves=1,
+        checkpoint=tmp_path / "runs.npz", progress=False,
+    )  # fmt: skip
+    assert bias.trace.fitted < 0.8
+
+
 # --- what is not to be trusted -------------------------------------------------------------------
 
 

@@ -180,12 +180,13 @@ def through_training(
 
 
 def _losses_of_some(loss: Loss, task: Task) -> list[float]:
-    """By which two losses are told apart."""
+    """By which two losses are told apart, of outputs that may be probabilities, as a loss wants."""
     generator = torch.Generator().manual_seed(0)
     shape = (8, task.n_test, task.n_outputs)
-    outputs = torch.randn(shape, generator=generator, dtype=torch.float64)
+    outputs = torch.rand(shape, generator=generator, dtype=torch.float64)
+    outputs = outputs / outputs.sum(2, keepdim=True) if task.n_outputs > 1 else outputs
     targets = torch.tensor(task.y_test, dtype=torch.float64)
-    mixed = torch.cat([outputs, targets + 0.3 * outputs])
+    mixed = torch.cat([outputs, 0.7 * targets + 0.3 * outputs])
     return loss_function(loss, task)(mixed).tolist()
 
 

@@ -203,7 +203,6 @@ class NormalMap:
     batch: int
     dtype: torch.dtype
     device: torch.device
-    may_be_unfitted: bool
 
     @classmethod
     def of(
@@ -221,7 +220,6 @@ class NormalMap:
                 batch,
                 dtype,
                 found.device,
-                may_be_unfitted=True,
             )
         spectrum = space.spectrum(task)
         free = spectrum.variance > spectrum.resolution
@@ -233,21 +231,25 @@ class NormalMap:
             return (root @ z.reshape(r, b * k)).view(-1, b, k).transpose(0, 1) + mean, None
 
         shape = (root.shape[1], task.n_outputs)
-        return cls(shape, draw, evaluate, batch, dtype, space.device, may_be_unfitted=False)
+        return cls(shape, draw, evaluate, batch, dtype, space.device)
 
     def losses(self, z: Tensor, start: int) -> Tensor:
         """Losses (b,) in float64 of particles `start`, ... with variables z (r, b, k).
 
-        Infinite for hypotheses that do not count as fitted, which no target admits.
+        NaN for hypotheses that do not count as fitted, which is below no level.
         """
         outputs, fitted = self.draw(z)
+        losses = torch.full((z.shape[1],), math.nan, dtype=torch.float64, device=self.device)
         try:
-            losses = self.evaluate(outputs).to(torch.float64)
+            if fitted is None:
+                losses = self.evaluate(outputs).to(torch.float64)
+            elif bool(fitted.any()):
+                losses[fitted] = self.evaluate(outputs[fitted]).to(torch.float64)
         except ValueError as error:
             raise ValueError(
                 f"{error} The block holds particles {start} to {start + z.shape[1] - 1}."
             ) from None
-        return losses if fitted is None else losses.masked_fill(~fitted, math.inf)
+        return losses
 
 
 @dataclass
@@ -290,13 +292,11 @@ class _Population:
                 z[:, rows] = new.normal_(generator=generator)
                 losses[rows] = hypotheses.losses(z[:, rows], i)
             drawn += len(wanted)
-            if not hypotheses.may_be_unfitted:
-                break
-            wanted = torch.nonzero(losses == math.inf)[:, 0]
+            wanted = torch.nonzero(losses.isnan())[:, 0]
             if drawn > _MOST_TRIES * n:
                 raise ValueError(
-                    f"space: of {drawn:,} hypotheses drawn, {n - len(wanted):,} count as fitted "
-                    "and have a finite loss; let more of them count, or train for longer."
+                    f"space: of {drawn:,} hypotheses drawn, {n - len(wanted):,} count as fitted; "
+                    "let more of them count, or train for longer."
                 )
         self.drawn = drawn
 

@@ -92,6 +92,9 @@ class NetworkSpace:
         How many networks are stacked and trained together. "auto" takes as many as fit in 32 MiB
         on a CPU, where more is slower, and in 8 GiB or a quarter of the free memory on a GPU; and
         no more than leave a chunk for every thread.
+    max_train_loss : float, optional
+        The training loss up to which a network counts as fitted. Others are no hypotheses of the
+        space: `sample_losses` and rare events leave them out, while `train` returns them all.
 
     Raises
     ------
