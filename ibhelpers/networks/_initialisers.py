@@ -25,7 +25,9 @@ Make = Callable[[], nn.Module]
 _NORMAL = {"normal_", "randn", "randn_like"}
 _UNIFORM = {"uniform_", "rand", "rand_like"}
 _IN_PLACE = {"normal_": ("mean", "std", 0.0, 1.0), "uniform_": ("from", "to", 0.0, 1.0)}
-_TRIES = 2  # random networks on which what is filled directly must be what the initialiser makes
+# Of the variables of networks on which what is filled directly must be what the initialiser makes:
+# one that clamps, or draws again what is too large or too small, shows it at one of these.
+_SPREADS = (1.0, 10.0, 0.01)
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,10 @@ class InitialWeights:
             used += end - start
         return self._built(everything)
 
+    def some(self, n: int) -> Iterator[nn.Module]:
+        """Random networks, each as its initialiser makes it, whatever it makes of its numbers."""
+        return (self._built(self._random(seed)) for seed in range(n))
+
     def law(self) -> dict[str, Fill]:
         """The fill of every parameter that is one; empty if the initialiser does more than that."""
         fill_at = dict(zip(self._ends, self.fills, strict=False))
@@ -228,11 +234,19 @@ class InitialWeights:
             return self._make(), served
 
     def _built(self, z: Tensor) -> nn.Module:
+        return self._served(z)[0]
+
+    def _served(self, z: Tensor) -> tuple[nn.Module, _Served]:
         with self._start(0), _serving(z) as served:
             module = self._make()
         if served.fills != self.fills:
             raise _refusal("draws other random numbers for some networks than for others")
-        return module
+        return module, served
+
+    def _random(self, seed: int) -> Tensor:
+        """Variables of every fill, those that are overwritten among them."""
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn(self._ends[-1], generator=generator, dtype=torch.float64)
 
     def _check_replayed(self, first: nn.Module) -> None:
         """Whether hypothesis 0, as torch draws it, is the network of its own variables."""
@@ -245,14 +259,8 @@ class InitialWeights:
         """For every random parameter the range of its variables; None if one is made of others."""
         found: dict[str, tuple[int, int]] = {}
         constants: dict[str, Tensor] = {}
-        for seed in range(_TRIES):
-            z = torch.randn(
-                self._ends[-1],
-                generator=torch.Generator().manual_seed(seed),
-                dtype=torch.float64,
-            )
-            with self._start(0), _serving(z) as served:
-                module = self._make()
+        for seed, spread in enumerate(_SPREADS):
+            module, served = self._served(spread * self._random(seed))
             places = {name: self._place(value, served) for name, value in state_of(module)}
             random = {name: place for name, place in places.items() if place is not None}
             fixed = {n: v.detach().clone() for n, v in state_of(module) if n not in random}
@@ -284,12 +292,3 @@ def _check_same_fills(one: _Served, two: _Served) -> None:
     for fill, a, b in zip(one.fills, one.drawn, two.drawn, strict=True):
         if fill.second != (0.0 if fill.normal else fill.first) and len(fill) and torch.equal(a, b):
             raise _refusal("seeds torch's random numbers itself")
-
-
-def initial_networks(weights: InitialWeights, n: int, dtype: torch.dtype) -> Iterator[nn.Module]:
-    """The first hypothesis and random others, each as its initialiser makes it."""
-    generator = torch.Generator().manual_seed(0)
-    yield weights.module(weights.of_first).to(dtype)
-    for _ in range(n - 1):
-        z = torch.randn(weights.dimension, generator=generator, dtype=torch.float64)
-        yield weights.module(z).to(dtype)

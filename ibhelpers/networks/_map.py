@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..spaces import Hypotheses
-from ._initialisers import InitialWeights, initial_networks
+from ._initialisers import InitialWeights
 from ._memory import Chunk
 from ._randomness import Ranks
 from ._recipe import Recipe
@@ -40,7 +40,8 @@ def hypotheses_of(
     device, dtype = learn.X.device, learn.X.dtype
     n, batch = len(learn.X), recipe.batch_for(len(learn.X))
     orders = 0 if batch == n else n * recipe.epochs
-    for _ in verified(initial_networks(weights, _VERIFIED, dtype), 0, learn, recipe, device):
+    networks = (network.to(dtype) for network in weights.some(_VERIFIED))
+    for _ in verified(networks, 0, learn, recipe, device):
         pass
 
     def stacks(z: Tensor) -> Iterator[tuple[Stack, list[Ranks]]]:
@@ -65,7 +66,7 @@ def hypotheses_of(
         )
         fitted = np.isfinite(outputs).all((1, 2)) & (loss <= (math.inf if limit is None else limit))
         fitted &= np.isfinite(loss)
-        outputs[~fitted] = 0.0  # no loss of the reader's meets what is no number
+        outputs[~fitted] = 0.0  # as good as any number, and equal to itself
         there = torch.from_numpy(outputs).to(device, torch.float64)
         return there, torch.from_numpy(fitted).to(device)
 
