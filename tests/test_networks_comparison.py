@@ -69,6 +69,22 @@ def test_with_only_the_readout_trained_the_wide_ensemble_is_the_posterior(round_
     torch.testing.assert_close(ours.covariance, theirs.covariance)
 
 
+@pytest.mark.parametrize("channels", [(3,), (40, 40)])
+def test_convolutional_networks_start_with_the_covariance_of_their_kernel(channels):
+    """Of 3,000 networks, within 5 standard errors: at any width of one layer, else when wide."""
+    task = ib.tasks.load("digits", n_train=3, n_test=1)
+    X = torch.tensor(task.X_train)
+    make = networks.cnn(channels=channels, parameterisation="ntk")
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        f = torch.stack([make(task).double()(X)[:, 0] for _ in range(3000)])
+    kernel = ib.kernels.ConvNNGP(task.input_shape, len(channels), stride=2, padding=1)
+    products = f[:, :, None] * f[:, None, :]
+    errors = products.std(0) / 3000**0.5
+    assert ((products.mean(0) - kernel(X)).abs() < 5 * errors).all()
+    assert (kernel(X) > 15 * errors).all()
+
+
 def test_a_task_that_no_wide_network_fits_is_refused():
     X = np.eye(3)
     task = ib.Task(np.vstack([X, X[:1]]), np.ones((4, 1)), X, np.ones((3, 1)))

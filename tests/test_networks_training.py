@@ -83,6 +83,7 @@ def test_each_optimizer_gives_the_weights_of_the_plain_loop(small, optimizer):
         networks.mlp(width=5, depth=2, parameterisation="ntk"),
         networks.mlp(width=5, depth=2, train="readout"),
         networks.cnn(channels=(2, 3), activation="gelu"),
+        networks.cnn(channels=(2,), parameterisation="ntk"),
         networks.vit(patch=4, dim=8, depth=1, heads=2),
         networks.resnet(channels=3, blocks=1),
     ],

@@ -162,7 +162,12 @@ class _NTKLinear(nn.Linear):
 _LAYERS: dict[str, type[nn.Linear]] = {"standard": nn.Linear, "ntk": _NTKLinear}
 
 
-def cnn(channels: Sequence[int] = (16, 32), activation: str = "relu") -> Architecture:
+def cnn(
+    channels: Sequence[int] = (16, 32),
+    activation: str = "relu",
+    *,
+    parameterisation: str = "standard",
+) -> Architecture:
     """Convolutional networks: 3 x 3 convolutions of stride 2, then an affine readout.
 
     Parameters
@@ -171,6 +176,9 @@ def cnn(channels: Sequence[int] = (16, 32), activation: str = "relu") -> Archite
         Of each convolution; each halves the height and the width.
     activation : {"relu", "tanh", "gelu", "silu"}
         After each convolution.
+    parameterisation : {"standard", "ntk"}
+        As of `mlp`; "ntk" is that of ``ConvNNGP(task.input_shape, depth, stride=2, padding=1)`` and
+        of `ibhelpers.kernels.ConvNTK` with the same arguments, one layer for each convolution.
 
     Raises
     ------
@@ -189,18 +197,39 @@ def cnn(channels: Sequence[int] = (16, 32), activation: str = "relu") -> Archite
         raise ValueError(f"channels: found {channels!r}; give one number for each convolution.")
     channels = tuple(whole("channels", c, at_least=1) for c in counts)
     one_of("activation", activation, _ACTIVATIONS)
-    return Architecture(
-        f"cnn(channels={channels}, activation={activation!r})", partial(_cnn, channels, activation)
-    )
+    one_of("parameterisation", parameterisation, _LAYERS)
+    said = f"cnn(channels={channels}, activation={activation!r}"
+    if parameterisation != "standard":
+        said += f", parameterisation={parameterisation!r}"
+    return Architecture(said + ")", partial(_cnn, channels, activation, parameterisation))
 
 
-def _cnn(channels: tuple[int, ...], activation: str, task: Task) -> nn.Module:
+def _cnn(
+    channels: tuple[int, ...], activation: str, parameterisation: str, task: Task
+) -> nn.Module:
     c, h, w = _image_shape(task, "cnn")
+    Convolution, Readout = _CONVOLUTIONS[parameterisation], _LAYERS[parameterisation]
     layers: list[nn.Module] = [nn.Unflatten(1, (c, h, w))]
     for c_in, c_out in itertools.pairwise((c, *channels)):
-        layers += [nn.Conv2d(c_in, c_out, 3, stride=2, padding=1), _ACTIVATIONS[activation]()]
+        layers += [Convolution(c_in, c_out, 3, stride=2, padding=1), _ACTIVATIONS[activation]()]
         h, w = (h + 1) // 2, (w + 1) // 2
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * h * w, task.n_outputs))
+    return nn.Sequential(*layers, nn.Flatten(), Readout(channels[-1] * h * w, task.n_outputs))
+
+
+class _NTKConv2d(nn.Conv2d):
+    """sqrt(2/d) times a convolution with standard normal weights, d of which meet in a unit."""
+
+    def __init__(self, c_in: int, c_out: int, size: int, *, stride: int, padding: int) -> None:
+        super().__init__(c_in, c_out, size, stride=stride, padding=padding, bias=False)
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x * math.sqrt(2.0 / self.weight[0].numel()))
+
+
+_CONVOLUTIONS: dict[str, type[nn.Conv2d]] = {"standard": nn.Conv2d, "ntk": _NTKConv2d}
 
 
 def resnet(channels: int = 16, blocks: int = 2) -> Architecture:
