@@ -6,7 +6,8 @@ found, and all must agree before a time counts.
 
     python tests/benchmarks/bench_kernels.py LIBRARY N M OUT
 
-is one such process; without arguments, everything.
+is one such process; `bench_kernels.py convolutional` times the kernels of convolutional networks
+alone; without arguments, everything.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -44,6 +45,7 @@ def rows() -> list[dict]:
         *nested(),
         *drawing(),
         *end_to_end(),
+        *convolutional(),
     ]
 
 
@@ -311,9 +313,33 @@ def end_to_end() -> list[dict]:
     return table
 
 
+# --- convolutional networks -----------------------------------------------------------------------
+
+
+def convolutional(n: int = 1000, m: int = 500) -> Iterator[dict]:
+    """Kernels of digits of 28 x 28: all that conditioning on n and asking of m others takes."""
+    shape, strided = (28, 28), {"stride": 2, "pooling": True}
+    cases = {
+        "one layer": (ib.kernels.ConvNNGP(shape, 1), 120),
+        "one layer, trained": (ib.kernels.ConvNTK(shape, 1), 120),
+        "three layers": (ib.kernels.ConvNNGP(shape, 3), 3 * 120),
+        "two layers at stride 2, pooled": (ib.kernels.ConvNNGP(shape, 2, **strided), 600),
+    }
+    images = torch.rand(n + m, 784, generator=torch.Generator().manual_seed(0)).double()
+    X, X_test = images[:n], images[n:]
+    threads = torch.get_num_threads()
+    for what, (kernel, most) in cases.items():
+        seconds = best_of(1, lambda k=kernel: [k(X), k(X, X_test), k(X_test)])
+        what = f"convolutional kernel, {n:,} and {m} images of 28 x 28: {what}"
+        yield row(what, seconds, "s", most, f"{threads} threads")
+
+
 if __name__ == "__main__":
     if len(sys.argv) == 5:
         one_library(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
     else:
-        for found in rows():
-            print({name: value for name, value in found.items() if value not in (None, "")})
+        for found in convolutional() if sys.argv[1:] == ["convolutional"] else rows():
+            print(
+                {name: value for name, value in found.items() if value not in (None, "")},
+                flush=True,
+            )
