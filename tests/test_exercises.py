@@ -90,6 +90,23 @@ def tilted_mean(*, reached_only=False, untilted=False, z=True):
     return answer
 
 
+def share_of(mean, variance, share, *, once=False):
+    """An answer to exercise 05.3, in which nc may count once in the variance."""
+    g = 2 * (1 if once else 1 + share) * mean**2 / variance
+    return np.array([(1 - share) * g, share * g, mean / g])
+
+
+def in_training(law, task, model):
+    """An answer to exercise 10.5 that forgets what is new."""
+    losses = (model.fit(task.X_train, task.y_train).predict(task.X_train) - task.y_train) ** 2
+    return ib.inductive_bias(law, losses.mean()).bits
+
+
+def momentum(weights, velocity, gradient, lr):
+    new = 0.9 * velocity + gradient
+    return np.array([weights - lr * new, new])
+
+
 POINTS = ib.tasks.load("synthetic", n_train=20, n_test=10, intrinsic=10, ambient=10, seed=1)
 SLIPS = [
     ("00.1", 6.0, "decimal"),
@@ -133,8 +150,12 @@ SLIPS = [
     ("04.3", changed_parts(lambda phi, slope, curvature: (phi.real, slope, curvature)), "complex"),
     ("04.3", ib.laws.GeneralizedChi2, "raised"),
     ("04.3", lambda t, x, w, k, delta: ib.laws.GeneralizedChi2(w, k, delta).logcdf(x), "three"),
+    ("04.5", lambda *q: stats.ncx2(q[2], q[3], scale=q[1]).logcdf(q[0]), "other side"),
+    ("04.5", lambda x, w, k, delta: ib.laws.GeneralizedChi2([w], k, delta).ccdf(x), "logarithm"),
     ("05.2", 96_000, "four times"),
     ("05.2", 48_000, "one standard error"),
+    ("05.3", lambda m, v, share: share_of(m, v, share, once=True), "counts twice"),
+    ("05.3", lambda m, v, share: share_of(m, v, 1 - share), "that of nc"),
     ("05.5", 2346, "closest curve"),
     ("06.4", lambda hits, draws: -np.log2(stats.beta.ppf(0.025, hits + 1, draws - hits)), "2.5 %"),
     ("06.4", lambda hits, draws: -np.log2(stats.beta.ppf(0.95, hits + 1, draws - hits)), "95 %"),
@@ -157,6 +178,11 @@ SLIPS = [
     ("09.5", 1 / 0.087432, "divided"),
     ("09.6", 2790.51, "amplitude 1"),
     ("10.1", lambda W, X, Y: ((X @ W - Y) ** 2).mean(axis=2), "shape"),
+    ("10.1", lambda W, X, Y: ((X @ W - Y) ** 2).sum(axis=(1, 2)), "sums of squares"),
+    ("10.1", lambda W, X, Y: ((X @ W - Y) ** 2).sum(axis=2).mean(axis=1), "over the outputs"),
+    ("10.2", lambda train, test, limit: np.nanmedian(test[train < limit]), "exactly the limit"),
+    ("10.2", lambda train, test, limit: np.nanmean(test[train <= limit]), "the mean"),
+    ("10.2", lambda train, test, limit: np.nanmedian(test), "median of all"),
     ("10.2", lambda train, test, limit: np.median(test[train <= limit]), "NaN"),
     ("10.3", 1024, "bad luck"),
     ("10.3", 3067, "one side"),
@@ -165,9 +191,13 @@ SLIPS = [
     ("10.4", 465.03, "0 always"),
     ("10.4", 584.85 * np.log(2), "nats"),
     ("10.5", lambda law, task, model: 0.0, "too small"),
+    ("10.5", in_training, "training set"),
     ("11.1", 3392, "biases"),
     ("11.1", 2410, "hidden layer"),
-    ("11.2", lambda w, v, g, lr: np.array([w - lr * v, 0.9 * v + g]), "entries"),
+    ("11.2", lambda w, v, g, lr: np.array([w - lr * v, 0.9 * v + g]), "the old one"),
+    ("11.2", lambda w, v, g, lr: momentum(w, v, 0.1 * g, lr), "whole gradient"),
+    ("11.2", lambda w, v, g, lr: momentum(w, v, g, -lr), "along it"),
+    ("11.2", lambda w, v, g, lr: momentum(w, -v, g, lr), "entries"),
     ("11.3", "momentum", "It is not"),
     ("11.4", 22.72, "depth=1"),
     ("11.4", 14.34, "tangent"),

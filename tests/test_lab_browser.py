@@ -90,6 +90,8 @@ RUN_ALL = """() => {
     jupyterapp.commands.execute("notebook:run-all-cells").then(
         () => { window.ran = "yes"; }, error => { window.ran = String(error); });
 }"""
+# A kernel outlives its page, and sixteen of them together need more memory than there is.
+END = "() => jupyterapp.serviceManager.sessions.shutdownAll()"
 # Whether the run has ended, and how far it has come: numbers of cells, and bars.
 RUN = """() => [window.ran, [...document.querySelectorAll(".jp-InputPrompt")].map(
     prompt => prompt.textContent), window.bars()]"""
@@ -219,7 +221,8 @@ def test_solutions_stay_hidden_and_all_else_is_shown(lab, browser, name):
     assert bars or name not in WAITS
     for shares in bars:
         assert shares == sorted(shares) and all(0 <= share <= 100 for share in shares), shares
-    assert not bars or max(map(len, bars)) > 2, bars  # some bar was seen on its way
+    assert name not in WAITS or max(map(len, bars)) > 2, bars  # some bar was seen on its way
+    page.evaluate(END)
     page.close()
 
 

@@ -140,5 +140,16 @@ CHECKS: dict[str, Check] = {
         _log_ccdf,
         [(120.0, 1.0, 3, 4), (9.0, 1.0, 3, 4), (1500.0, 0.5, 10, 0), (40.0, 2.0, 1, 7)],
         decimals=8,
+        slips={
+            "That is the logarithm of P(Q ≤ x); the other side is asked for.": (
+                lambda x, w, k, delta: GeneralizedChi2([w], k, delta).logcdf(x)
+            ),
+            "That is the probability; its logarithm is asked for.": (
+                lambda *arguments: math.exp(_log_ccdf(*arguments))
+            ),
+            "That is the logarithm to base two; the natural one is asked for.": (
+                lambda *arguments: _log_ccdf(*arguments) / math.log(2)
+            ),
+        },
     ),
 }

@@ -57,7 +57,17 @@ CHECKS: dict[str, Check] = {
         },
     ),
     "05.3": callable_gives(
-        _law_of_share, [(0.45, 0.0001, 0.0), (0.45, 0.0001, 0.5), (0.2, 0.0003, 0.9)], decimals=4
+        _law_of_share,
+        [(0.45, 0.0001, 0.5), (0.45, 0.0001, 0.0), (0.2, 0.0003, 0.9)],
+        decimals=4,
+        slips={
+            "The mean is right, and the variance is not: nc counts twice in it.": (
+                lambda mean, variance, share: _law_of_share(mean, variance * (1 + share), share)
+            ),
+            "Is the share that of df? It is that of nc.": (
+                lambda mean, variance, share: _law_of_share(mean, variance, 1 - share)
+            ),
+        },
     ),
     "05.4": number(_most_bits, decimals=0, unit="bits", between=(0, 1e7)),
     # 500 test images with 10 outputs: P(loss ≤ ε) falls as ε^(5000/2).

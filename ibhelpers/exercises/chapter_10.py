@@ -48,14 +48,44 @@ def _bits_of_a_constant(share_of_mean: float = 1.0) -> float:
 
 
 def _provided(law, task, model) -> float:
-    predicted = model.fit(task.X_train, task.y_train).predict(task.X_test)
-    return float(inductive_bias(law, ((predicted - task.y_test) ** 2).mean()).bits)
+    return _provided_on(law, model.fit(task.X_train, task.y_train), task.X_test, task.y_test)
+
+
+def _provided_on(law, model, X, y) -> float:
+    return float(inductive_bias(law, ((model.predict(X) - y) ** 2).mean()).bits)
+
+
+def _provided_in_training(law, task, model) -> float:
+    return _provided_on(law, model.fit(task.X_train, task.y_train), task.X_train, task.y_train)
 
 
 CHECKS: dict[str, Check] = {
-    "10.1": callable_gives(_stacked_losses, [_stack_of(3, 7, 4, 2), _stack_of(5, 2, 3, 1)]),
+    "10.1": callable_gives(
+        _stacked_losses,
+        [_stack_of(3, 7, 4, 2), _stack_of(5, 2, 3, 1)],
+        slips={
+            "Those are sums of squares; the mean is asked for, over examples and outputs.": (
+                lambda W, X, Y: _stacked_losses(W, X, Y) * Y.size
+            ),
+            "Those are sums over the outputs; the mean is over the outputs, too.": (
+                lambda W, X, Y: _stacked_losses(W, X, Y) * Y.shape[1]
+            ),
+        },
+    ),
     "10.2": callable_gives(
-        _fitted_median, [(_TRAIN, _TEST, limit) for limit in (0.01, 0.02, 0.03, 1.0)]
+        _fitted_median,
+        [(_TRAIN, _TEST, limit) for limit in (1.0, 0.02, 0.03, 0.01)],
+        slips={
+            "That is the mean; the median is asked for.": (
+                lambda train, test, limit: np.nanmean(test[train <= limit])
+            ),
+            "That is the median of all; only those count that fit.": (
+                lambda train, test, limit: np.nanmedian(test)
+            ),
+            "A training loss of exactly the limit is small enough.": (
+                lambda train, test, limit: np.nanmedian(test[train < limit])
+            ),
+        },
     ),
     # No hit in S draws certifies p < 1 - 0.025^(1/S); that should be 2^-10.
     "10.3": number(
@@ -84,5 +114,6 @@ CHECKS: dict[str, Check] = {
             for model in (DummyRegressor(), Ridge(1.0), KNeighborsRegressor(3))
         ],
         decimals=2,
+        slips={"That is for the loss on the training set.": _provided_in_training},
     ),
 }

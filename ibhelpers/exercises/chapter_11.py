@@ -59,7 +59,21 @@ CHECKS: dict[str, Check] = {
             "One hidden layer is missing: depth counts the hidden layers.": 65 * 32 + 33 * 10,
         },
     ),
-    "11.2": callable_gives(_momentum, _STEPS),
+    "11.2": callable_gives(
+        _momentum,
+        _STEPS[::-1],
+        slips={
+            "The weights move against the new velocity; those moved against the old one.": (
+                lambda w, v, gradient, lr: np.array([w - lr * v, 0.9 * v + gradient])
+            ),
+            "torch adds the whole gradient, not a tenth of it.": (
+                lambda w, v, gradient, lr: _momentum(w, v, 0.1 * gradient, lr)
+            ),
+            "The weights move against the velocity, not along it.": (
+                lambda w, v, gradient, lr: _momentum(w, v, gradient, -lr)
+            ),
+        },
+    ),
     "11.3": choice("clipping", ["weight decay", "momentum", "clipping", "schedule"]),
     "11.4": number(
         _wide_bits,
