@@ -499,6 +499,12 @@ ENTRIES = {
         lambda a: is_number(a) and 0 < float_of(a) < 6.0,
         lambda a: laws.tilted_importance_sampling(LAW, float_of(a), 20, seed=0).logcdf,
     ),
+    "orthant.covariance": (
+        "covariance",
+        lambda o: laws.orthant(o, n=100, seed=0).log_p,
+        lambda a: a.shape == (1, 1) and a.item() > 0,
+        lambda a: -math.log(2.0),
+    ),
     "sample.n": ("n:", lambda o: LAW.sample(o, seed=0), no_array, None),
     "sample.seed": ("seed", lambda o: LAW.sample(2, seed=o), no_array, None),
     "certified_bits": (

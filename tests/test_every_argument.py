@@ -153,6 +153,7 @@ CALLS = {
     "laws.certified_bits": {"n": 10},
     "laws.checked_losses": {"losses": LOSSES},
     "laws.distance": {"losses": LOSSES, "reference": LAW},
+    "laws.orthant": {"covariance": np.eye(3), "n": 100, "seed": 0},
     "laws.tilted_importance_sampling": {"law": LAW, "x": 0.5, **SAMPLED},
     "losses.Costs": {"matrix": np.eye(3)},
     "losses.CrossEntropy": {"temperature": 2.0},
@@ -196,7 +197,9 @@ CALLS = {
     "spaces.check_space": {**SPACE, "seed": 0},
     "spaces.loss_function": {"loss": "mse", "task": FEW},
     "spaces.sample_losses": {**SPACE, **SAMPLED},
+    "tasks.complexity": {"functions": [1, -1, -1, 1]},
     "tasks.intrinsic_dimension": {"X": DIGITS.X_train},
+    "tasks.lempel_ziv": {"signs": [1, -1, -1, 1]},
     "tasks.load": {"name": "digits"},
 }
 # Whose methods are called, where a class has parameters.
@@ -235,7 +238,8 @@ EXCUSED = {
                 "bounds.Estimate",
             ),
             *("bounds.ParameterEstimates", "bounds.UpperBound", "compare.Draws"),
-            *("laws.LossDistance", "laws.ProfileLikelihood", "laws.Quadrature", "laws.Rounding"),
+            *("laws.LossDistance", "laws.OrthantEstimate", "laws.ProfileLikelihood"),
+            *("laws.Quadrature", "laws.Rounding"),
             *("laws.TailIntegralError", "laws.TiltedEstimate", "networks.TrainedEnsemble"),
             *("paper.ErrorDecomposition", "spaces.Assessment", "spaces.Choice"),
             *(
@@ -279,12 +283,13 @@ INNER_METHODS = set(  # likewise inside
 
 # Arguments that are numbers, in any container; tests/test_any_array.py has their oracles.
 NUMBERS = set(
-    "A B X X_train X_test across_dim alpha amplitude bias_variance bits confidence df factor floor "
-    "fraction intrinsic_dim labels_test labels_train lengthscale logp losses lr matrix max_bits "
-    "max_norm max_train_error_rate max_train_loss mean n n_discrete nc noise offset out_bound "
-    "out_dim outputs p reference resolution rows scale shape sizes skewness standard_deviation std "
-    "stop_at target_error temperature test_size threshold truth variance weight_decay "
-    "weight_variance weights within_dim x x_train y_test y_train input_shape start frame".split()
+    "A B X X_train X_test across_dim alpha amplitude bias_variance bits confidence covariance "
+    "df factor floor fraction functions intrinsic_dim labels_test labels_train lengthscale logp "
+    "losses lr matrix max_bits max_norm max_train_error_rate max_train_loss mean n n_discrete "
+    "nc noise offset out_bound out_dim outputs p reference resolution rows scale shape signs "
+    "sizes skewness standard_deviation std stop_at target_error temperature test_size threshold "
+    "truth variance weight_decay weight_variance weights within_dim x x_train y_test y_train "
+    "input_shape start frame".split()
 )
 WHATEVER = {
     "ax": "matplotlib's",

@@ -13,6 +13,7 @@ from .generalized_chi2 import GeneralizedChi2
 from .law import FittedLaw, Law
 from .moments import Normal, ScaledChi2
 from .noncentral import ScaledNoncentralChi2
+from .orthant import OrthantEstimate, orthant
 from .pareto import GeneralizedPareto
 from .profile import ProfileLikelihood
 from .quadrature import Quadrature
@@ -28,6 +29,7 @@ __all__ = [
     "Law",
     "LossDistance",
     "Normal",
+    "OrthantEstimate",
     "ProfileLikelihood",
     "Quadrature",
     "Rounding",
@@ -38,5 +40,6 @@ __all__ = [
     "certified_bits",
     "checked_losses",
     "distance",
+    "orthant",
     "tilted_importance_sampling",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from .._arguments import one_of
 from . import (
+    boolean,
     california_housing,
     cifar10,
     digits,
@@ -22,12 +23,22 @@ from . import (
     synthetic,
     tables,
 )
+from .complexity import complexity, lempel_ziv
 from .dimension import IntrinsicDimension, intrinsic_dimension
 from .task import Task
 
-__all__ = ["IntrinsicDimension", "Task", "available", "intrinsic_dimension", "load"]
+__all__ = [
+    "IntrinsicDimension",
+    "Task",
+    "available",
+    "complexity",
+    "intrinsic_dimension",
+    "lempel_ziv",
+    "load",
+]
 
 _LOADERS: dict[str, Callable[..., Task]] = {
+    "boolean": boolean.load,
     "breast_cancer": tables.breast_cancer,
     "california_housing": california_housing.load,
     "cifar10": cifar10.load,
