@@ -72,7 +72,7 @@ gpu:  ## Check and measure on a CUDA card, eight minutes at most (a rehearsal: R
 
 constraints: .venv-new/made  ## Renew constraints.txt: the newest of everything, PyTorch as it is
 	sed -n '/^torch==/p' constraints.txt > .venv-new/torch.txt
-	.venv-new/bin/python $(PIP_INSTALL) --constraint .venv-new/torch.txt --editable '.[course,test,book]'
+	.venv-new/bin/python $(PIP_INSTALL) --constraint .venv-new/torch.txt --editable '.[course,cluster,test,book]'
 	echo '# The exact versions the course was tested with; `make constraints` renews them.' > constraints.txt
 	# The CPU and CUDA builds of PyTorch are one version here: a constraint that fits both machines.
 	.venv-new/bin/python -m pip freeze --all --exclude-editable --exclude pip | \
@@ -86,7 +86,7 @@ clean:  ## Remove the environments and everything that was built
 
 # The environments. "installed" is written last, so one whose making was interrupted never counts as
 # made; it is made anew when what it should contain changes.
-.venv/installed: extras := course,test,book
+.venv/installed: extras := course,cluster,test,book
 .venv-bench/installed: extras := bench
 %/installed: pyproject.toml constraints.txt
 	$(new_venv)

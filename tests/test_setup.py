@@ -17,9 +17,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 # What make installs: everything except the libraries we only measure against.
+INSTALLED = ("course", "cluster", "test", "book")
 DIRECT = [
     Requirement(line)
-    for group in (PROJECT["dependencies"], *(EXTRAS[name] for name in ("course", "test", "book")))
+    for group in (PROJECT["dependencies"], *(EXTRAS[name] for name in INSTALLED))
     for line in group
 ]
 # conda-forge has other names for these; the -base ones leave out a graphical toolkit.

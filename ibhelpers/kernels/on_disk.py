@@ -116,6 +116,25 @@ class OnDisk(Kernel):
         }
 
 
+def identity_of(kernel: Kernel, *arrays: Tensor) -> dict[str, str]:
+    """All that a number computed from a kernel and some arrays depends on, in words and hashes.
+
+    Raises
+    ------
+    ValueError
+        If the kernel is none of this package, whose code no hash knows.
+    """
+    kernel = kernel.kernel if isinstance(kernel, OnDisk) else kernel
+    _refuse_what_no_hash_knows(kernel)
+    return {
+        "kernel": repr(kernel),
+        "arrays": " ".join(map(_hash_of, arrays)),
+        "code": _code(),
+        "torch": torch.__version__,
+        "device": arrays[0].device.type,
+    }
+
+
 def _refuse_what_no_hash_knows(kernel: Any) -> None:
     own = isinstance(kernel, Kernel) and type(kernel).__module__.startswith(f"{__package__}.")
     if not own or type(kernel).__name__ in ("FunctionKernel", "OnDisk"):

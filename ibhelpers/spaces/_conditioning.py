@@ -15,8 +15,10 @@ blocks on L's diagonal it is never written or read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import abc
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from jaxtyping import Float64
@@ -44,9 +46,102 @@ class NotPositiveDefiniteError(ValueError):
     """No jitter that is allowed makes the training covariance positive definite."""
 
 
+class Conditioned(abc.ABC):
+    """The tall array after elimination, wherever it is kept, and what is asked of it."""
+
+    jitter: float
+    n_test: int
+    _conditions: dict[int, float]
+
+    @property
+    def n_train(self) -> int:
+        """Number of training examples, n."""
+        return len(self.pivots)
+
+    @property
+    @abc.abstractmethod
+    def pivots(self) -> Float64[Tensor, " n"]:
+        """The diagonal of L."""
+
+    @property
+    @abc.abstractmethod
+    def whitened(self) -> Float64[Tensor, "k n"]:
+        """Yᵀ L⁻ᵀ."""
+
+    @abc.abstractmethod
+    def mean(self, size: int) -> Float64[Tensor, "m k"]:
+        """Mean at the test inputs, given the first ``size`` examples."""
+
+    @abc.abstractmethod
+    def subtract_gram_(
+        self, C: Float64[Tensor, "m m"], columns: slice, *, progress: bool = True
+    ) -> None:
+        """C − half halfᵀ in place, over some columns; symmetric to the last bit."""
+
+    @abc.abstractmethod
+    def largest_weight(self) -> float:
+        """The largest entry of half."""
+
+    @abc.abstractmethod
+    def _half_transposed(
+        self, sides: Float64[Tensor, "m r"], size: int
+    ) -> Float64[Tensor, "size r"]:
+        """Halfᵀ times sides, of the first ``size`` columns of half."""
+
+    @abc.abstractmethod
+    def _solve(self, sides: Float64[Tensor, "size r"]) -> Float64[Tensor, "size r"]:
+        """X with L X = sides, for L of as many examples; sides may be lost."""
+
+    @abc.abstractmethod
+    def _solve_transposed(self, sides: Float64[Tensor, "size r"]) -> Float64[Tensor, "size r"]:
+        """X with Lᵀ X = sides; sides may be lost."""
+
+    def miss(self) -> float:
+        """By how much the mean misses the training targets at most, because of the jitter.
+
+        What is left of the targets is jitter (K + σ²I)⁻¹ Y, with the jitter in σ².
+        """
+        return self.jitter * float(self._alpha().abs().max())
+
+    def evidence_error(self) -> float:
+        """Rounding error to expect in the log evidence: that of tr(Yᵀ K⁻¹ Y)/2, αᵀ δK α/2."""
+        return EPS * self._largest(self.n_train) * float(self._alpha().square().sum()) / 2
+
+    def _alpha(self) -> Float64[Tensor, "n k"]:
+        """K⁻¹ Y."""
+        return self._solve_transposed(self.whitened.T.clone())
+
+    def rounding(self, size: int) -> tuple[float, float]:
+        """Rounding errors to expect: of an entry of the mean, and of the variance of a direction.
+
+        See `rounding_errors`; A is measured by its products with a few random vectors.
+        """
+        whitened = self.whitened[:, :size]
+        random = self._half_transposed(probes(self.n_test, whitened), size)
+        squares = self._solve_transposed(torch.cat([random, whitened.T], dim=1)).square().sum(0)
+        weights, alpha = float(squares[:_PROBES].mean()), float(squares[_PROBES:].mean())
+        return rounding_errors(self._largest(size), weights, alpha, self.n_test)
+
+    def condition(self, size: int) -> float:
+        """The condition number for the first ``size`` examples: a lower bound, most often near it.
+
+        That of the pivots, or the largest pivot times the norm of the inverse.
+        """
+        if size not in self._conditions:
+            pivots = self.pivots[:size]
+            by_pivots = float(pivots.max() / pivots.min()) ** 2
+            norm = _inverse_norm(pivots, self._solve, self._solve_transposed)
+            self._conditions[size] = max(by_pivots, self._largest(size) * norm)
+        return self._conditions[size]
+
+    def _largest(self, size: int) -> float:
+        """The largest pivot, which is no larger than the largest entry of the diagonal."""
+        return float(self.pivots[:size].square().max())
+
+
 @dataclass(frozen=True)
-class Conditioning:
-    """The tall array after elimination; see the top of this file.
+class Conditioning(Conditioned):
+    """The tall array in memory; see the top of this file.
 
     Attributes
     ----------
@@ -93,7 +188,7 @@ class Conditioning:
             with progress_bar(what, _work(n, m + k, points), shown=progress) as bar:
                 if _eliminate(rows, kernel, points, y, noise + jitter, bar):
                     done = cls(rows, m, jitter)
-                    if done.condition(n) * n**0.5 * EPS < _SINGULAR:
+                    if is_certain(done.condition(n), n):
                         return done
         raise NotPositiveDefiniteError
 
@@ -117,57 +212,40 @@ class Conditioning:
         """Yᵀ L⁻ᵀ."""
         return self.rows[self.n_train + self.n_test :]
 
+    @property
+    def pivots(self) -> Float64[Tensor, " n"]:
+        """The diagonal of L."""
+        return self.factor.diagonal()
+
     def mean(self, size: int) -> Float64[Tensor, "m k"]:
         """Mean at the test inputs, given the first ``size`` examples."""
         return self.half[:, :size] @ self.whitened[:, :size].T
 
+    def subtract_gram_(
+        self, C: Float64[Tensor, "m m"], columns: slice, *, progress: bool = True
+    ) -> None:
+        """C − half halfᵀ in place, over some columns; symmetric to the last bit."""
+        subtract_gram_(C, self.half[:, columns], progress=progress)
+
+    def largest_weight(self) -> float:
+        """The largest entry of half."""
+        return float(torch.linalg.vector_norm(self.half, ord=torch.inf))
+
     def inverted(self) -> tuple[Float64[Tensor, "n n"], Float64[Tensor, "m n"]]:
         """A = (K + σ²I)⁻¹, and K_*n A, the weights of the training targets in the mean."""
         precision = torch.cholesky_inverse(self.factor.tril())
-        return precision, _solve_transposed(self.factor, self.half.T.clone()).T
+        return precision, self._solve_transposed(self.half.T.clone()).T
 
-    def miss(self) -> float:
-        """By how much the mean misses the training targets at most, because of the jitter.
+    def _half_transposed(
+        self, sides: Float64[Tensor, "m r"], size: int
+    ) -> Float64[Tensor, "size r"]:
+        return self.half[:, :size].T @ sides
 
-        What is left of the targets is jitter (K + σ²I)⁻¹ Y, with the jitter in σ².
-        """
-        return self.jitter * float(self._alpha().abs().max())
+    def _solve(self, sides: Float64[Tensor, "size r"]) -> Float64[Tensor, "size r"]:
+        return _solve(self.factor[: len(sides), : len(sides)], sides)
 
-    def evidence_error(self) -> float:
-        """Rounding error to expect in the log evidence: that of tr(Yᵀ K⁻¹ Y)/2, αᵀ δK α/2."""
-        return EPS * self._largest(self.n_train) * float(self._alpha().square().sum()) / 2
-
-    def _alpha(self) -> Float64[Tensor, "n k"]:
-        """K⁻¹ Y."""
-        return _solve_transposed(self.factor, self.whitened.T.clone())
-
-    def rounding(self, size: int) -> tuple[float, float]:
-        """Rounding errors to expect: of an entry of the mean, and of the variance of a direction.
-
-        See `rounding_errors`; A is measured by its products with a few random vectors.
-        """
-        half, whitened = self.half[:, :size], self.whitened[:, :size]
-        sides = torch.cat([half.T @ probes(self.n_test, half), whitened.T], dim=1)
-        squares = _solve_transposed(self.factor[:size, :size], sides).square().sum(0)
-        weights, alpha = float(squares[:_PROBES].mean()), float(squares[_PROBES:].mean())
-        return rounding_errors(self._largest(size), weights, alpha, self.n_test)
-
-    def condition(self, size: int) -> float:
-        """The condition number for the first ``size`` examples: a lower bound, most often near it.
-
-        That of the pivots, or the largest pivot times the norm of the inverse.
-        """
-        if size not in self._conditions:
-            factor = self.factor[:size, :size]
-            pivots = factor.diagonal()
-            by_pivots = float(pivots.max() / pivots.min()) ** 2
-            estimate = max(by_pivots, self._largest(size) * inverse_norm(factor))
-            self._conditions[size] = estimate
-        return self._conditions[size]
-
-    def _largest(self, size: int) -> float:
-        """The largest pivot, which is no larger than the largest entry of the diagonal."""
-        return float(self.factor[:size, :size].diagonal().square().max())
+    def _solve_transposed(self, sides: Float64[Tensor, "size r"]) -> Float64[Tensor, "size r"]:
+        return _solve_transposed(self.factor[: len(sides), : len(sides)], sides)
 
 
 def _eliminate(
@@ -198,12 +276,32 @@ def _eliminate(
     return True
 
 
+def are_pivots(pivots: Float64[Tensor, " s"], n: int) -> bool:
+    """Whether no pivot of the first of n examples is all rounding."""
+    variances = pivots.square()
+    return float(variances.min()) > n * EPS * float(variances.max())
+
+
+def is_certain(condition: float, n: int) -> bool:
+    """Whether rounding leaves of n examples what tells how wrong the rest is."""
+    return condition * n**0.5 * EPS < _SINGULAR
+
+
 def inverse_norm(factor: Float64[Tensor, "n n"]) -> float:
     """The norm of (L Lᵀ)⁻¹, from below: two steps of power iteration from random vectors."""
-    few = probes(len(factor), factor)[:, :2].contiguous()
-    once = _solve_transposed(factor, _solve(factor, few))
+    solve, solve_transposed = partial(_solve, factor), partial(_solve_transposed, factor)
+    return _inverse_norm(factor.diagonal(), solve, solve_transposed)
+
+
+def _inverse_norm(
+    pivots: Float64[Tensor, " n"],
+    solve: Callable[[Tensor], Tensor],
+    solve_transposed: Callable[[Tensor], Tensor],
+) -> float:
+    few = probes(len(pivots), pivots)[:, :2].contiguous()
+    once = solve_transposed(solve(few))
     before = float(once.norm())  # solving again takes its place
-    return float(_solve_transposed(factor, _solve(factor, once)).norm()) / before
+    return float(solve_transposed(solve(once)).norm()) / before
 
 
 def probes(n: int, like: Tensor) -> Float64[Tensor, "n probes"]:

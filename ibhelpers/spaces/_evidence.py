@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from ._conditioning import Conditioning
+from ._conditioning import Conditioned, Conditioning
 
 # Columns of the inverse factor held at a time.
 _COLUMNS = 512
@@ -70,12 +70,18 @@ class Evidence:
     jitter: float
 
     @classmethod
-    def of(cls, conditioning: Conditioning, y: Tensor, *, left_out: bool) -> Evidence:
-        """From a conditioning, in float64."""
+    def of(cls, conditioning: Conditioned, y: Tensor, *, left_out: bool) -> Evidence:
+        """From a conditioning, in float64; in memory, if what is left out is asked for."""
+        if isinstance(conditioning, Conditioning):
+            log_density = log_marginal_likelihood(conditioning.factor, y)
+            rest = leave_one_out(conditioning.factor, y) if left_out else None
+        else:
+            assert not left_out
+            log_density, rest = _log_density(conditioning.pivots, conditioning.whitened), None
         return cls(
-            log_marginal_likelihood(conditioning.factor, y),
+            log_density,
             float(conditioning.whitened.square().sum()),
-            leave_one_out(conditioning.factor, y) if left_out else None,
+            rest,
             conditioning.jitter,
         )
 
@@ -116,10 +122,13 @@ def log_marginal_likelihood(factor: Float64[Tensor, "n m"], y: Float64[Tensor, "
     -1.6121
     """
     _check(factor, y)
-    n, k = y.shape
-    whitened = torch.linalg.solve_triangular(factor, y, upper=False)
-    half_log_det = factor.diagonal().log().sum()
-    quadratic = whitened.square().sum()
+    return _log_density(factor.diagonal(), torch.linalg.solve_triangular(factor, y, upper=False).T)
+
+
+def _log_density(pivots: Float64[Tensor, " n"], whitened: Float64[Tensor, "k n"]) -> float:
+    """The same, from L's diagonal and (L⁻¹ y)ᵀ."""
+    k, n = whitened.shape
+    quadratic, half_log_det = whitened.square().sum(), pivots.log().sum()
     return float(-0.5 * quadratic - k * half_log_det) - 0.5 * n * k * math.log(2.0 * math.pi)
 
 

@@ -19,7 +19,7 @@ from .._memory import free_memory, in_words
 from .._warnings import warn
 from ..kernels import Kernel
 from ..tasks import Task
-from ._conditioning import JITTERS, Conditioning
+from ._conditioning import JITTERS, Conditioned
 from ._evidence import Evidence
 from .posterior import EPS, TINY
 from .removals import Removals
@@ -161,7 +161,7 @@ def not_positive_definite(kernel: Kernel, n: int) -> ValueError:
     )
 
 
-def warn_of_jitter(kernel: Kernel, conditioning: Conditioning, n: int) -> None:
+def warn_of_jitter(kernel: Kernel, conditioning: Conditioned, n: int) -> None:
     """Say what was added to the diagonal, and what that costs."""
     warn(
         f"the covariance of the {n} training inputs under {kernel!r} is singular to working "
@@ -183,7 +183,7 @@ def warn_of_silence(kernel: Kernel, task: Task) -> None:
     )
 
 
-def errors_of_evidence(found: Evidence, conditioning: Conditioning) -> tuple[float, float]:
+def errors_of_evidence(found: Evidence, conditioning: Conditioned) -> tuple[float, float]:
     """Rounding errors to expect, as shares: of the log evidence, and of what leaving out gives."""
     log_evidence = max(abs(found.log_marginal_likelihood), 1.0)
     error = conditioning.evidence_error() / log_evidence
@@ -191,7 +191,7 @@ def errors_of_evidence(found: Evidence, conditioning: Conditioning) -> tuple[flo
     return error, 0.0 if found.leave_one_out is None else left_out
 
 
-def warn_of_evidence(kernel: Kernel, found: Evidence, conditioning: Conditioning) -> None:
+def warn_of_evidence(kernel: Kernel, found: Evidence, conditioning: Conditioned) -> None:
     """Say so if rounding leaves fewer than four digits of the log evidence, or of the rest."""
     error, left_out = errors_of_evidence(found, conditioning)
     if error > _DOUBT:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -29,15 +30,16 @@ from .._typed import typed
 from ..kernels import RBF, FunctionKernel, Kernel, is_fixed
 from ..laws import GeneralizedChi2
 from ..tasks import Task
-from . import _fit
+from . import _fit, _tiles
 from ._conditioning import (
     JITTERS,
+    Conditioned,
     Conditioning,
     NotPositiveDefiniteError,
     memory_needed,
-    subtract_gram_,
 )
 from ._evidence import Evidence, LeaveOneOut
+from ._place import place_of
 from ._precise import is_within_reach, precise_evidence, precise_law, precise_posterior
 from ._refusals import (
     errors_of_evidence,
@@ -61,6 +63,7 @@ from .removals import Removals
 from .sensitivity import Sensitivity
 
 _CERTAIN = 1e-6  # relative errors below which small tasks keep what float64 gives of the evidence
+Eliminated = TypeVar("Eliminated", bound=Conditioned)
 
 
 class GaussianSpace:
@@ -84,11 +87,21 @@ class GaussianSpace:
         Where to compute, such as ``"cuda"``; the CPU when not given.
     progress : bool
         Whether work that takes long shows a progress bar.
+    out_of_core : path-like, optional
+        A folder where conditioning keeps its n²/2 + mn numbers, instead of in memory, so that
+        training sets are bounded by the disk. What was finished is not computed again, even after
+        the machine stopped. Delete what is in it at any time.
+    client : dask.distributed.Client, optional
+        On whose workers to condition, tile by tile; with ``out_of_core``, in a folder that they
+        share. Needs ``pip install ibhelpers[cluster]``.
 
     Raises
     ------
     ValueError
-        If an argument is not of its kind, or the device is not there.
+        If an argument is not of its kind, the device is not there, or the folder cannot be made; if
+        tiles are asked for on another device than the CPU.
+    ImportError
+        If a client is given and Dask is not installed.
 
     Notes
     -----
@@ -99,6 +112,11 @@ class GaussianSpace:
     function of the reader's own, which may read something that changes.) Use several processes with
     ``multiprocessing.get_context("spawn")``: one that is forked after the first computation would
     wait for torch's threads for ever, and is refused.
+
+    Out of core, or on a client, answers are those of one machine's memory to rounding. Only
+    conditioning moves there: the test covariance is diagonalised in memory, and `assess`,
+    `removals`, `sensitivity` and `leave_one_out`, which need the factor at hand or its inverse, are
+    computed in memory all the same.
 
     Source: C. E. Rasmussen and C. K. I. Williams, Gaussian Processes for
     Machine Learning, MIT Press 2006, section 2.2 and algorithm 2.1.
@@ -120,6 +138,8 @@ class GaussianSpace:
         noise: float = 0.0,
         device: str | torch.device | None = None,
         progress: bool = True,
+        out_of_core: str | os.PathLike[str] | None = None,
+        client: Any = None,
     ) -> None:
         if not callable(kernel) or isinstance(kernel, type):
             raise ValueError(
@@ -130,6 +150,7 @@ class GaussianSpace:
         self._noise = non_negative("noise", noise)
         self._device = available_device(device)
         self.progress = progress
+        self._place = place_of(out_of_core, client, self._device)
         self._choice: Choice | None = None
         self._known: WeakKeyDictionary[Task, Spectrum] = WeakKeyDictionary()
 
@@ -326,6 +347,8 @@ class GaussianSpace:
 
     def _bytes(self, n: int, m: int, k: int, d: int, keep: bool = False) -> int:
         """What n training and m test examples with k outputs and d inputs take."""
+        if self._place is not None and not keep:
+            return _tiles.memory_needed(self._place, n, m, k, d)
         return memory_needed(n, m, k, d, self.device, keep)
 
     @typed
@@ -505,7 +528,7 @@ class GaussianSpace:
         found = self._small_evidence(task, left_out=leave_one_out) if small else None
         posterior = self._small_posterior(task) if small else None
         if found is None or posterior is None:
-            conditioning = self._condition(task, keep=True)
+            conditioning = self._in_memory(task)
             found = found or self._evidence_of(task, conditioning, left_out=leave_one_out)
             if posterior is None:
                 (posterior,) = self._posteriors(task, conditioning, [task.n_train])
@@ -534,7 +557,7 @@ class GaussianSpace:
             As for `loss_law`; and if the training covariance is singular to working precision in a
             task so small that `loss_law` conditions it with more digits, and without jitter.
         """
-        conditioning = self._condition(task, keep=True)
+        conditioning = self._in_memory(task)
         if conditioning.jitter and is_within_reach(self.kernel, task, self.noise):
             refuse_removals(self.kernel, conditioning.jitter)
         (posterior,) = self._posteriors(task, conditioning, [task.n_train])
@@ -613,7 +636,7 @@ class GaussianSpace:
         if is_within_reach(self.kernel, task, self.noise):
             posteriors = map(self.posterior, parts)
         else:
-            conditioning = self._condition(parts[-1], keep=True)
+            conditioning = self._condition(parts[-1], sizes=tuple(increasing))
             posteriors = self._posteriors(parts[-1], conditioning, increasing)
         laws = {
             part.n_train: self._law_of(Spectrum.of(posterior, progress=self.progress), part)
@@ -669,9 +692,14 @@ class GaussianSpace:
             found = self._small_evidence(task, left_out=left_out)
             if found is not None:
                 return found
-        return self._evidence_of(task, self._condition(task, test=False), left_out=left_out)
+        conditioning: Conditioned
+        if left_out or self._place is None:
+            conditioning = self._in_memory(task, test=False)
+        else:  # with the rows of test examples, as whatever else is asked has them
+            conditioning = self._condition(task)
+        return self._evidence_of(task, conditioning, left_out=left_out)
 
-    def _evidence_of(self, task: Task, conditioning: Conditioning, *, left_out: bool) -> Evidence:
+    def _evidence_of(self, task: Task, conditioning: Conditioned, *, left_out: bool) -> Evidence:
         """In float64; whether that leaves digits is told."""
         found = Evidence.of(conditioning, self._tensor(task.y_train), left_out=left_out)
         if not conditioning.jitter:  # which has been told already
@@ -684,7 +712,7 @@ class GaussianSpace:
         None where even that is not possible, and where bad input has to be named.
         """
         try:
-            conditioning = self._eliminated(task, test=False, jitters=(0.0,))
+            conditioning = self._array(task, test=False, keep=True, jitters=(0.0,))
         except NotPositiveDefiniteError:
             pass
         else:
@@ -746,14 +774,14 @@ class GaussianSpace:
         return self.spectrum(task).draw(n, generator, progress=self.progress and progress)
 
     def _posteriors(
-        self, task: Task, conditioning: Conditioning, sizes: list[int], *, tell: bool = True
+        self, task: Task, conditioning: Conditioned, sizes: list[int], *, tell: bool = True
     ) -> Iterator[Posterior]:
         """Posteriors given the first of the training examples, for increasing sizes."""
         X_test = self._tensor(task.X_test)
         covariance = self.kernel(X_test)
         prior_variance, done = float(covariance.diagonal().max()), 0
         for size in sizes:
-            subtract_gram_(covariance, conditioning.half[:, done:size], progress=self.progress)
+            conditioning.subtract_gram_(covariance, slice(done, size), progress=self.progress)
             done = size
             mean_error, variance_error = conditioning.rounding(size)
             posterior = Posterior(
@@ -767,19 +795,24 @@ class GaussianSpace:
             )
             if tell and not conditioning.jitter:  # which has been told already
                 warn_of_rounding(posterior, f"{self.kernel!r}")
-            half, total = conditioning.half, prior_variance + self.noise
-            largest = float(torch.linalg.vector_norm(half, ord=torch.inf)) * half.shape[1] ** 0.5
+            total = prior_variance + self.noise
+            largest = conditioning.largest_weight() * conditioning.n_train**0.5
             if largest * total**0.5 <= EPS * prior_variance:  # no mean or variance changes a digit
                 warn_of_silence(self.kernel, task)
             yield posterior
 
-    def _condition(self, task: Task, *, test: bool = True, keep: bool = False) -> Conditioning:
-        """Eliminate the training set; ``keep`` says that the result outlives the test covariance.
+    def _in_memory(self, task: Task, *, test: bool = True) -> Conditioning:
+        """Eliminate the training set for what needs the factor itself, or its inverse."""
+        return self._told(task, lambda: self._array(task, test=test, keep=True))
 
-        Whatever had to be added to its diagonal is told.
-        """
+    def _condition(self, task: Task, *, sizes: tuple[int, ...] | None = None) -> Conditioned:
+        """Eliminate the training set; where nested ones are asked for, ``sizes`` says which."""
+        return self._told(task, lambda: self._eliminated(task, sizes=sizes))
+
+    def _told(self, task: Task, eliminate: Callable[[], Eliminated]) -> Eliminated:
+        """What an elimination gives; whatever had to be added to its diagonal is told."""
         try:
-            conditioning = self._eliminated(task, test=test, keep=keep)
+            conditioning = eliminate()
         except NotPositiveDefiniteError:
             raise not_positive_definite(self.kernel, task.n_train) from None
         if conditioning.jitter:
@@ -794,11 +827,47 @@ class GaussianSpace:
         self,
         task: Task,
         *,
+        sizes: tuple[int, ...] | None = None,
+        jitters: tuple[float, ...] = (0.0, *JITTERS),
+    ) -> Conditioned:
+        """The tall array of a task, in memory or in tiles."""
+        if self._place is None:
+            return self._array(task, keep=sizes is not None, jitters=jitters)
+        points, needed = self._given(task, keep=False)
+        return _tiles.Tiles.of(
+            self._place,
+            self.kernel,
+            points,
+            self._tensor(task.y_train),
+            noise=self.noise,
+            what=f"conditioning on {task.n_train:,} examples ({in_words(needed)} here)",
+            sizes=sizes or (),
+            progress=self.progress,
+            jitters=jitters,
+        )
+
+    def _array(
+        self,
+        task: Task,
+        *,
         test: bool = True,
-        keep: bool = False,
+        keep: bool,
         jitters: tuple[float, ...] = (0.0, *JITTERS),
     ) -> Conditioning:
-        """The tall array of a task; nothing large is allocated before it is known to fit."""
+        """The tall array in memory; ``keep`` says that it outlives the test covariance."""
+        points, needed = self._given(task, test=test, keep=keep)
+        return Conditioning.of(
+            self.kernel,
+            points,
+            self._tensor(task.y_train),
+            noise=self.noise,
+            what=f"conditioning on {task.n_train:,} examples ({in_words(needed)})",
+            progress=self.progress,
+            jitters=jitters,
+        )
+
+    def _given(self, task: Task, *, test: bool = True, keep: bool) -> tuple[Tensor, int]:
+        """The inputs; nothing large is allocated before it is known to fit in so many bytes."""
         refuse_orphans()
         points = self._tensor(task.X_train)
         refuse_what_has_no_answer(self.kernel, task, self.kernel.diagonal(points), self.noise)
@@ -807,15 +876,7 @@ class GaussianSpace:
         needed = refuse_what_cannot_fit(lambda n: self._bytes(n, m, k, d, keep), n, m, self.device)
         if test:
             points = torch.cat([points, self._tensor(task.X_test)])
-        return Conditioning.of(
-            self.kernel,
-            points,
-            self._tensor(task.y_train),
-            noise=self.noise,
-            what=f"conditioning on {n:,} examples ({in_words(needed)})",
-            progress=self.progress,
-            jitters=jitters,
-        )
+        return points, needed
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.tensor(array, dtype=torch.float64, device=self.device)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float64
 from torch import Tensor
@@ -10,9 +12,9 @@ from .._fork import refuse_orphans
 from .._typed import typed
 from ..kernels import NTK, ConvNTK, Kernel, OnDisk
 from ..tasks import Task
-from ._conditioning import Conditioning, inverse_norm, probes, workspace
+from ._conditioning import inverse_norm, probes, workspace
 from ._refusals import refuse_certainties, refuse_sizes, refuse_what_cannot_fit
-from .gaussian import GaussianSpace
+from .gaussian import Eliminated, GaussianSpace
 from .posterior import EPS, Posterior, rounding_errors, warn_of_rounding
 
 
@@ -212,7 +214,7 @@ class InfiniteNetworkSpace(GaussianSpace):
         """Two matrices of the training inputs at a time, three between both, four of the others."""
         return 8 * (2 * n * n + 3 * n * m + 4 * m * m + (n + m) * (d + k)) + workspace(self.device)
 
-    def _condition(self, task: Task, *, test: bool = True, keep: bool = False) -> Conditioning:
+    def _told(self, task: Task, eliminate: Callable[[], Eliminated]) -> Eliminated:
         raise ValueError(
             "space: an ensemble of trained networks is no posterior, so that it has no evidence, "
             "no leave-one-out error, no worth of single examples and no nested training sets; ask "
