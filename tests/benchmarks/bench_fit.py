@@ -5,10 +5,10 @@ bounds, from the same number of starts, by the same targets; GPyTorch with Chole
 L-BFGS of SciPy, which scikit-learn has too. An evidence counts as the evaluation of the space that
 was found by one formula.
 
-    python tests/benchmarks/bench_fit.py large
+    python tests/benchmarks/bench_fit.py [large | case NUMBER ...]
 
-is the one process that chooses on 10,000 examples, of which the peak memory is asked; without
-arguments, everything.
+``large`` is the one process that chooses on 10,000 examples, of which the peak memory is asked;
+without arguments, everything.
 """
 
 from __future__ import annotations
@@ -45,10 +45,7 @@ LARGE = 10_000
 
 def rows() -> list[dict]:
     """Measured figures: what, value, unit, target, note."""
-    libraries = {"scikit-learn": by_scikit_learn}
-    if find_spec("gpytorch"):
-        libraries["gpytorch"] = by_gpytorch
-    found = [one_case(i, case, libraries) for i, case in enumerate(CASES)]
+    found = [one_case(i, case) for i, case in enumerate(CASES)]
     speeds, behind = np.array([f["speed"] for f in found]), max(f["behind"] for f in found)
     return [
         *[f["row"] for f in found],
@@ -72,8 +69,11 @@ def a_task(n: int, d: int, k: int, seed: int) -> ib.Task:
     return ib.Task(X[:n], y[:n], X[n:], y[n:])
 
 
-def one_case(seed: int, case: tuple, libraries: dict) -> dict:
+def one_case(seed: int, case: tuple) -> dict:
     n, d, k, ard = case
+    libraries = {"scikit-learn": by_scikit_learn}
+    if find_spec("gpytorch"):
+        libraries["gpytorch"] = by_gpytorch
     task = a_task(n, d, k, seed)
     ours, seconds = timed(by_us, task, ard)
     if ard and n > 200:  # its array of derivatives, n x n x inputs, takes minutes a data set
@@ -214,6 +214,9 @@ def one_large() -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["large"]:
         one_large()
+    elif sys.argv[1:2] == ["case"]:
+        for number in map(int, sys.argv[2:]):
+            print(json.dumps({"case": number} | one_case(number, CASES[number])), flush=True)
     else:
         for found in rows():
             print(found)
