@@ -192,7 +192,7 @@ def draws() -> list[ib.Task]:
     ]
 
 
-def one_draw(space: ib.NetworkSpace, task: ib.Task, particles: int = 100) -> dict[str, float]:
+def one_draw(space: ib.NetworkSpace, task: ib.Task, particles: int = 60) -> dict[str, float]:
     """Where the noncentral curve of 200 losses says ten bits: what splitting and all tails say."""
     losses = space.sample_losses(task, 200, seed=0)
     curve = ib.laws.ScaledNoncentralChi2.fit(losses)
