@@ -44,6 +44,7 @@ class Counting(ib.kernels.RBF):
     """Counts the covariances that are evaluated."""
 
     evaluated = 0
+    __module__ = ib.kernels.RBF.__module__  # of the package, whose kernels are known not to change
 
     def _tile(self, A, B):
         Counting.evaluated += len(A) * len(B)

@@ -195,6 +195,53 @@ def test_what_is_handed_out_can_be_changed_without_harm(space):
     assert space.loss_law(task).mean() == law.mean()
 
 
+def test_a_spectrum_that_was_changed_in_place_is_not_kept():
+    """It is handed out, and its arrays may be written to, by torch or by NumPy."""
+    space, task = ib.GaussianSpace(Counting(1.5)), a_task()
+    law = space.loss_law(task)
+    for change in (
+        lambda found: found.mean.add_(1.0),
+        lambda found: found.variance.mul_(2.0),
+        lambda found: found.directions.zero_(),
+        lambda found: found.mean.numpy().__setitem__(0, 5.0),
+    ):
+        change(space.spectrum(task))
+        assert space.loss_law(task).logcdf(0.5) == law.logcdf(0.5)
+    Counting.evaluated = 0
+    space.loss_law(task)
+    assert Counting.evaluated == 0
+
+
+LENGTH = {"of": 1.0}
+
+
+class Own(ib.kernels.Kernel):
+    """A reader's kernel that reads a global."""
+
+    def _tile(self, A, B):
+        return torch.exp(-torch.cdist(A, B) / LENGTH["of"])
+
+    def _diagonal(self, A):
+        return A.new_ones(len(A))
+
+
+class Inherited(ib.kernels.RBF):
+    """The same, of a kernel of the package."""
+
+    _tile = Own._tile
+
+
+@pytest.mark.parametrize("kernel", [Own(), Inherited(1.0), 2.0 * Own() + ib.kernels.RBF(1.0)])
+def test_a_kernel_class_of_the_reader_may_read_what_changes(kernel):
+    space, task = ib.GaussianSpace(kernel, noise=0.1), a_task()
+    assert not ib.kernels.is_fixed(kernel)
+    found = []
+    for LENGTH["of"] in (1.0, 3.0, 1.0):
+        found.append(space.loss_law(task).logcdf(0.5))
+        assert found[-1] == ib.GaussianSpace(kernel, noise=0.1).loss_law(task).logcdf(0.5)
+    assert found[0] == found[2] != found[1]
+
+
 def test_a_space_does_not_change(space):
     for name in ("kernel", "noise", "device"):
         with pytest.raises(AttributeError):

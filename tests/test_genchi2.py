@@ -685,3 +685,28 @@ def test_no_probability_exceeds_one_and_none_is_nan():
     assert law.logcdf(law.mean() / 2) <= 0
     with pytest.raises(ib.laws.TailIntegralError, match="P\\(L > x\\) has no twelve digits"):
         law.logccdf(law.mean() / 2)
+
+
+def test_a_law_does_not_change():
+    """What it was made of can be read; what is written to it would change some answers only."""
+    law = ib.laws.GeneralizedChi2([1.0, 2.0], [1.0, 3.0], [1.0, 3.0], 0.1)
+    before = law.logcdf(0.5), law.mean()
+    for parameter in (law.weights, law.df, law.nc):
+        parameter[0] = 50.0
+    assert (law.logcdf(0.5), law.mean()) == before
+    losses = law.sample(100, seed=0)
+    laws = ib.laws
+    for name, other in (
+        ("offset", law),
+        ("lowest", law),
+        ("df", laws.ScaledChi2(4.0, 1.0)),
+        ("scale", laws.ScaledNoncentralChi2.fit(losses)),
+        ("log_likelihood", laws.ScaledNoncentralChi2.fit(losses)),
+        ("standard_deviation", laws.Normal(1.0, 1.0)),
+        ("threshold", laws.GeneralizedPareto.fit(losses)),
+        ("lowest", laws.Empirical(losses)),
+    ):
+        before = other.logcdf(losses.min()), getattr(other, name)
+        with pytest.raises(AttributeError):
+            setattr(other, name, 2.5)
+        assert (other.logcdf(losses.min()), getattr(other, name)) == before

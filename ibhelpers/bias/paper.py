@@ -176,7 +176,7 @@ def released_fit(losses: ArrayLike, *, progress: bool = True) -> ScaledNoncentra
         warnings.simplefilter("ignore", RuntimeWarning)  # of densities it overflows on its way
         df, nc, _, scale = stats.ncx2.fit(x, floc=0, optimizer=search)
     law = ScaledNoncentralChi2(df, nc, scale)
-    law.log_likelihood = law.log_likelihood_of(x)
+    law._log_likelihood = law.log_likelihood_of(x)
     return law
 
 

@@ -89,7 +89,9 @@ class FunctionKernel(Kernel):
 
 @typed
 def is_fixed(kernel: Kernel) -> bool:
-    """Whether a kernel always gives the same values: kernels do, functions may read what changes.
+    """Whether a kernel always gives the same values.
+
+    Kernels of this package do. A function of the reader's own, or a class, may read what changes.
 
     Examples
     --------
@@ -98,4 +100,5 @@ def is_fixed(kernel: Kernel) -> bool:
     (True, False)
     """
     parts = (part for part in vars(kernel).values() if isinstance(part, Kernel))
-    return not isinstance(kernel, FunctionKernel) and all(map(is_fixed, parts))
+    own = type(kernel).__module__.startswith(f"{__package__}.")
+    return own and not isinstance(kernel, FunctionKernel) and all(map(is_fixed, parts))

@@ -97,17 +97,17 @@ class GeneralizedChi2(Law):
     @property
     def weights(self) -> Tensor:
         """w, increasing, equal ones merged; shape (N,)."""
-        return self._terms.weights
+        return self._terms.weights.clone()
 
     @property
     def df(self) -> Tensor:
         """k, in the order of the weights; shape (N,)."""
-        return self._terms.k
+        return self._terms.k.clone()
 
     @property
     def nc(self) -> Tensor:
         """δ, in the order of the weights; shape (N,)."""
-        return self._terms.delta
+        return self._terms.delta.clone()
 
     def __repr__(self) -> str:
         """Say what the law is in one line."""
@@ -134,7 +134,7 @@ class GeneralizedChi2(Law):
         return moment("variance", self._variance_in_units(), 2 * self._terms.exponent)
 
     def _variance_in_units(self) -> float:
-        return float((2 * self._terms.w**2 * (self.df + 2 * self.nc)).sum())
+        return float((2 * self._terms.w**2 * (self._terms.k + 2 * self._terms.delta)).sum())
 
     def _standard_deviation(self) -> float:
         return moment("deviation", math.sqrt(self._variance_in_units()), self._terms.exponent)
@@ -165,7 +165,7 @@ class GeneralizedChi2(Law):
 
     @functools.cached_property
     def _quantile(self) -> ScoreQuantile | None:
-        if len(self.weights) <= 16:  # drawn as quickly one by one
+        if len(self._terms.k) <= 16:  # drawn as quickly one by one
             return None
         try:
             return ScoreQuantile.fit(self)

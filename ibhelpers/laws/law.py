@@ -51,6 +51,14 @@ class Law(abc.ABC):
 
     device: torch.device = torch.device("cpu")
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse to change what the answers were made of: they would stay as they are."""
+        if name in vars(self) and not name.startswith("_"):
+            raise AttributeError(
+                f"{name}: a law does not change; make another {type(self).__name__}."
+            )
+        super().__setattr__(name, value)
+
     @abc.abstractmethod
     def _logcdf(self, x: Tensor) -> Tensor: ...
 

@@ -30,11 +30,6 @@ class ScaledNoncentralChi2(OneTerm):
     scale : float
         In units of the loss, above 0.
 
-    Attributes
-    ----------
-    log_likelihood : float
-        Of the losses it was fitted to, in nats; NaN if it was not fitted.
-
     Notes
     -----
     The law has one weight, so that its tails are evaluated exactly, by `GeneralizedChi2`, where
@@ -58,12 +53,17 @@ class ScaledNoncentralChi2(OneTerm):
         self.df, self.nc = positive("df", df), non_negative("nc", nc)
         self.scale = positive("scale", scale)
         super().__init__(self.scale, self.df, self.nc)
-        self.log_likelihood = math.nan
+        self._log_likelihood = math.nan
         self._profile: ProfileLikelihood | None = None
 
     def __repr__(self) -> str:
         """Say what the law is in one line."""
         return f"ScaledNoncentralChi2(df={self.df:.6g}, nc={self.nc:.6g}, scale={self.scale:.6g})"
+
+    @property
+    def log_likelihood(self) -> float:
+        """Of the losses it was fitted to, in nats; NaN if it was not fitted."""
+        return self._log_likelihood
 
     @property
     def profile(self) -> ProfileLikelihood:
@@ -109,7 +109,7 @@ class ScaledNoncentralChi2(OneTerm):
                 "rounding leaves too few digits of their differences to fit three parameters."
             )
         law, profile = cls._of_highest(likelihood)
-        law.log_likelihood = law.log_likelihood_of(x)
+        law._log_likelihood = law.log_likelihood_of(x)
         law._profile = profile
         return law
 

@@ -74,9 +74,8 @@ class GeneralizedPareto(Law):
             raise ValueError(f"shape: found {shape!r}; give one in [-1, 0).")
         self._all = Empirical(losses)
         self._alpha, self._width = -1 / self.shape, -self.scale / self.shape
-        self.lowest = self.threshold - self._width
-        if abs(self.lowest) < 1e-14 * self._width:  # 0, but for rounding
-            self.lowest = 0.0
+        lowest = self.threshold - self._width
+        self.lowest = 0.0 if abs(lowest) < 1e-14 * self._width else lowest  # but for rounding
         self._log_fraction = self._all.logcdf(self.threshold)
         if self._log_fraction == -math.inf:
             raise ValueError(f"threshold: found {threshold!r}, and no loss lies below it.")

@@ -109,9 +109,9 @@ class GaussianSpace:
     but while it is diagonalised; `memory_needed` says how much that is. A space does not change,
     and it keeps m² numbers of the task it was asked about last, so that the next question about
     the same task, for its law or for samples, does not condition again. (Not where the kernel is a
-    function of the reader's own, which may read something that changes.) Use several processes with
-    ``multiprocessing.get_context("spawn")``: one that is forked after the first computation would
-    wait for torch's threads for ever, and is refused.
+    function or a class of the reader's own, which may read something that changes.) Use several
+    processes with ``multiprocessing.get_context("spawn")``: one that is forked after the first
+    computation would wait for torch's threads for ever, and is refused.
 
     Out of core, or on a client, answers are those of one machine's memory to rounding. Only
     conditioning moves there: the test covariance is diagonalised in memory, and `assess`,
@@ -152,7 +152,7 @@ class GaussianSpace:
         self.progress = progress
         self._place = place_of(out_of_core, client, self._device)
         self._choice: Choice | None = None
-        self._known: WeakKeyDictionary[Task, Spectrum] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Task, tuple[Spectrum, list[float]]] = WeakKeyDictionary()
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy is made of: not what is known already."""
@@ -422,8 +422,8 @@ class GaussianSpace:
     def spectrum(self, task: Task) -> Spectrum:
         """Mean and covariance of the outputs, in directions in which they are independent.
 
-        Kept for the next question about the same task, unless the kernel is made of a function of
-        the reader's own, which may read something that changes in the meantime.
+        Kept for the next question about the same task, unless the kernel is made of a function or a
+        class of the reader's own, which may read something that changes in the meantime.
 
         Raises
         ------
@@ -438,12 +438,13 @@ class GaussianSpace:
         >>> spectrum.mean.shape, spectrum.directions.shape
         (torch.Size([100, 10]), torch.Size([100, 100]))
         """
-        spectrum = self._known.get(task)
-        if spectrum is None:
-            self._known.clear()
-            spectrum = Spectrum.of(self.posterior(task), progress=self.progress)
-            if is_fixed(self.kernel):
-                self._known[task] = spectrum
+        kept, mark = self._known.get(task, (None, []))
+        if kept is not None and kept.mark() == mark:  # its arrays are the reader's to change
+            return kept
+        self._known.clear()
+        spectrum = Spectrum.of(self.posterior(task), progress=self.progress)
+        if is_fixed(self.kernel):
+            self._known[task] = spectrum, spectrum.mark()
         return spectrum
 
     @typed

@@ -74,7 +74,7 @@ class InfiniteNetworkSpace(GaussianSpace):
     ) -> None:
         kernel = NTK(depth, weight_variance, bias_variance)
         super().__init__(kernel, device=device, progress=progress)
-        self.at_start: Kernel = kernel.at_start
+        self._at_start: Kernel = kernel.at_start
 
     @classmethod
     def of(
@@ -116,7 +116,7 @@ class InfiniteNetworkSpace(GaussianSpace):
             )
         space = cls.__new__(cls)
         GaussianSpace.__init__(space, kernel, device=device, progress=progress)
-        space.at_start = kernel.at_start
+        space._at_start = kernel.at_start
         return space
 
     def __repr__(self) -> str:
@@ -127,7 +127,7 @@ class InfiniteNetworkSpace(GaussianSpace):
 
     @property
     def _prior_kernel(self) -> Kernel:
-        return self.at_start
+        return self._at_start
 
     @typed
     def posterior(self, task: Task) -> Posterior:
@@ -154,7 +154,7 @@ class InfiniteNetworkSpace(GaussianSpace):
         factor, condition = self._factorised(X)
         A = torch.cholesky_solve(self.kernel(X, X_test), factor).T
         mean = A @ Y
-        prior, cross, start = self.at_start(X_test), self.at_start(X, X_test), self.at_start(X)
+        prior, cross, start = self._at_start(X_test), self._at_start(X, X_test), self._at_start(X)
         mean_error, variance_error = self._rounding(factor, A, Y, cross, start)
         across = A @ cross
         covariance = prior - across - across.T + A @ start @ A.T

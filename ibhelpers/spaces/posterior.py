@@ -110,6 +110,10 @@ class Spectrum:
             posterior.jitter,
         )
 
+    def mark(self) -> list[float]:
+        """Numbers that change with the arrays, so that who keeps this knows it is what it was."""
+        return [x for a in (self.mean, self.variance, self.directions) for x in _mark(a)]
+
     def draw(
         self, n: int, generator: torch.Generator, *, progress: bool = True
     ) -> Iterator[Float64[Tensor, "b m k"]]:
@@ -186,6 +190,10 @@ class Spectrum:
             ),
             sharper=sharper,
         )
+
+
+def _mark(array: Tensor) -> tuple[float, float]:
+    return float(array._version), float(array.sum())
 
 
 def rounding_errors(
