@@ -48,7 +48,7 @@ def random_networks(
     gain=2.0,
     bias=0.0,
 ):
-    """Signs (count, m) of the outputs of untrained networks at X."""
+    """Signs (count, m) of what untrained networks say at X."""
     rng = torch.Generator().manual_seed(seed)
     h = torch.tensor(X, dtype=torch.float32).expand(count, *X.shape)
     for layer in range(depth + 1):
@@ -62,7 +62,7 @@ def random_networks(
 
 
 def what_training_adds(task):
-    """Bits of a function before training, of its data, and after."""
+    """Bits of a function before training, of its data, after."""
     n, X = task.n_train, np.vstack([task.X_train, task.X_test])
     f = np.append(task.labels_train, task.labels_test) - 0.5
     C = ib.kernels.NNGP(depth=2)(X).numpy()
@@ -123,7 +123,7 @@ def training(seed: str, networks: int = 500, others: int = 60) -> list[dict]:
     rows = []
     for name in ("first", "majority", "parity", "random"):
         task = ib.tasks.load("boolean", function=name, inputs=5, n_train=16, seed=int(seed))
-        row = {"function": name, "seed": int(seed)} | what_training_adds(task)
+        row = {"learned": name, "seed": int(seed)} | what_training_adds(task)
         space = ib.NetworkSpace(
             ib.networks.mlp(width=64, depth=2, parameterisation="ntk"),
             optimizer="momentum",
