@@ -200,6 +200,13 @@ CALLS = {
     "tasks.complexity": {"functions": [1, -1, -1, 1]},
     "tasks.intrinsic_dimension": {"X": DIGITS.X_train},
     "tasks.lempel_ziv": {"signs": [1, -1, -1, 1]},
+    "tasks.partly_observed": {"task": DIGITS, "share": 0.5},
+    "tasks.union": {"first": DIGITS, "second": DIGITS},
+    "tasks.with_classes": {"task": DIGITS, "classes": [0, 1]},
+    "tasks.with_fewer_examples": {"task": DIGITS, "n": 2},
+    "tasks.with_label_noise": {"task": DIGITS, "share": 0.5},
+    "tasks.with_noise_inputs": {"task": DIGITS, "k": 2},
+    "tasks.with_occlusion": {"task": DIGITS, "side": 2},
     "tasks.load": {"name": "digits"},
 }
 # Whose methods are called, where a class has parameters.
@@ -286,9 +293,9 @@ NUMBERS = set(
     "A B X X_train X_test across_dim alpha amplitude bias_variance bits confidence covariance "
     "df factor floor fraction functions intrinsic_dim labels_test labels_train lengthscale logp "
     "losses lr matrix max_bits max_norm max_train_error_rate max_train_loss mean n n_discrete "
-    "nc noise offset out_bound out_dim outputs p reference resolution rows scale shape signs "
+    "nc noise offset out_bound out_dim outputs p reference resolution rows scale shape share signs "
     "sizes skewness standard_deviation std stop_at target_error temperature test_size threshold "
-    "truth variance weight_decay weight_variance weights within_dim x x_train y_test y_train "
+    "truth value variance weight_decay weight_variance weights within_dim x x_train y_test y_train "
     "input_shape start frame".split()
 )
 WHATEVER = {

@@ -1,7 +1,8 @@
 """What is to be learned: tasks by name, such as ``load("mnist")``, or of the reader's own arrays.
 
 A `Task` holds arrays for training and testing; there is one file here for each source of data,
-whose function `load`, or functions, `_LOADERS` names.
+whose function `load`, or functions, `_LOADERS` names. `with_noise_inputs` and its neighbours make
+a task harder, by one knob each.
 """
 
 from __future__ import annotations
@@ -25,6 +26,15 @@ from . import (
 )
 from .complexity import complexity, lempel_ziv
 from .dimension import IntrinsicDimension, intrinsic_dimension
+from .harder import (
+    partly_observed,
+    union,
+    with_classes,
+    with_fewer_examples,
+    with_label_noise,
+    with_noise_inputs,
+    with_occlusion,
+)
 from .task import Task
 
 __all__ = [
@@ -35,6 +45,13 @@ __all__ = [
     "intrinsic_dimension",
     "lempel_ziv",
     "load",
+    "partly_observed",
+    "union",
+    "with_classes",
+    "with_fewer_examples",
+    "with_label_noise",
+    "with_noise_inputs",
+    "with_occlusion",
 ]
 
 _LOADERS: dict[str, Callable[..., Task]] = {

@@ -183,7 +183,7 @@ class Task:
                     f"y_{part} has {y.shape[1]} columns; labels count the columns from 0."
                 )
             contradict = np.flatnonzero(y.argmax(axis=1) != labels)
-            if _one_hot(y) and len(contradict):
+            if one_hot(y) and len(contradict):
                 row = int(contradict[0])
                 raise ValueError(
                     f"labels_{part}: found {len(contradict)} labels that contradict the one-hot "
@@ -326,7 +326,7 @@ def _count(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def _one_hot(y: np.ndarray) -> bool:
+def one_hot(y: np.ndarray) -> bool:
     """Say whether each row has one of two values once, and the other, smaller one elsewhere."""
     low, high = y.min(), y.max()
     hot = y == high
