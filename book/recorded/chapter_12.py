@@ -1,5 +1,10 @@
 """Bits for error rates at the size of real tasks, and what checks them: the records of chapter 12.
 
+    python book/recorded/chapter_12.py              # the table, what is left of it
+    python book/recorded/chapter_12.py rows 0 7     # these rows, each in a file of its own
+    python book/recorded/chapter_12.py tasks CIFAR-10 0 1 2
+    python book/recorded/chapter_12.py coverage     # or architectures, depths, draws, models
+
 Every row runs in a process of its own, so that its peak of memory is its own; a run that was cut
 short goes on where it was. The amplitude s* is that of the highest evidence.
 """
@@ -11,6 +16,7 @@ import resource
 import sys
 import time
 
+import chapter_07
 import chapter_10
 import chapter_11
 import numpy as np
@@ -68,7 +74,30 @@ def bits_by_errors(task, wrong):
     return dict(zip(wrong, walk.bits, strict=True))
 
 
-CLOSED, CHOSEN, UNIT = "s* RBF(5)", "chosen", "RBF(5)"
+def bits_of_half(task):
+    """Bits for half the mistakes of a guess, and for half the squares of the constant."""
+    space = ib.GaussianSpace.fit(task, progress=False)
+    guess = 1 - 1 / task.n_outputs
+    errors = ib.rare_event_bias(
+        space,
+        task,
+        loss="zero_one",
+        target_error=guess / 2,
+        particles=30,
+        seed=0,
+        progress=False,
+    )
+    drawn = space.sample_losses(task, 200, seed=0, loss="zero_one")
+    constant = ((task.y_test - task.y_train.mean(axis=0)) ** 2).mean()
+    law = space.loss_law(task)
+    return {
+        "random hypothesis": drawn.mean(),
+        "half the mistakes": errors.bits,
+        "half the squares": ib.inductive_bias(law, constant / 2).bits,
+    }
+
+
+CLOSED, CHOSEN, UNIT, NETWORK = "s* RBF(5)", "chosen", "RBF(5)", "infinite network"
 BRIDGES = [  # task, space, target, particles, numbers
     ("mnist", CLOSED, 0.05, 50, "float64"),
     ("mnist", CLOSED, 0.05, 50, "float32"),
@@ -78,6 +107,9 @@ BRIDGES = [  # task, space, target, particles, numbers
     ("mnist", CHOSEN, 0.0, 50, "float32"),
     ("cifar10", CHOSEN, 0.6, 50, "float32"),
     ("cifar10", CHOSEN, 0.5, 100, "float32"),
+    ("omniglot", CHOSEN, 0.5, 50, "float32"),
+    ("mnist", NETWORK, 0.05, 50, "float32"),
+    ("mnist", NETWORK, 0.02, 50, "float32"),
 ]
 SPLITTINGS = [("mnist", CHOSEN, 0.06, 500, "float32")]
 DRAWS = [("mnist", CHOSEN, (0.08, 0.07, 0.064), 100_000)]
@@ -92,6 +124,8 @@ def task_of(name: str) -> ib.Task:
 def space_of(name: str, task: ib.Task) -> ib.GaussianSpace:
     if name == UNIT:
         return ib.GaussianSpace(ib.kernels.RBF(5.0))
+    if name == NETWORK:
+        return ib.InfiniteNetworkSpace(depth=2)
     if name == CLOSED:
         return ib.GaussianSpace.fit(
             task, ib.kernels.RBF(5.0), hold=("kernel",), noise=0.0, progress=False
@@ -189,23 +223,21 @@ class timed:
         }
 
 
-def main(most: int) -> None:
-    """Do so many rows that are not done yet; when none is left, write the records."""
+def table(numbers: list[int] | None = None) -> None:
+    """Do these rows, or all, that are not done yet; when none is left, write the records."""
     asked = [(bridge, row) for row in BRIDGES] + [(splitting, row) for row in SPLITTINGS]
     asked += [(brute_force, row) for row in DRAWS]
-    part = recording.FOLDER / "12_error_rates.part"
     recording.FOLDER.mkdir(exist_ok=True)
-    kept = json.loads(part.read_text()) if part.exists() else {}
-    left = [(ask, row) for ask, row in asked if f"{ask.__name__} {row}" not in kept]
-    for ask, row in left[:most]:
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            found = pool.apply(ask, row)
-        kept[f"{ask.__name__} {row}"] = found
-        part.write_text(json.dumps(kept))
-        print(found["rows"], flush=True)
-    if len(left) > most:
+    parts = [recording.FOLDER / f"12_error_rates_{i}.part" for i in range(len(asked))]
+    for i in range(len(asked)) if numbers is None else numbers:
+        if not parts[i].exists():
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                found = pool.apply(*asked[i])
+            parts[i].write_text(json.dumps(found))
+            print(found["rows"], flush=True)
+    if not all(part.exists() for part in parts):
         return
-    done = [kept[f"{ask.__name__} {row}"] for ask, row in asked]
+    done = [json.loads(part.read_text()) for part in parts]
     for name, what in (("12_error_rates", "rows"), ("12_curves", "curve")):
         rows = [row for found in done for row in found[what]]
         recording.write(
@@ -214,7 +246,37 @@ def main(most: int) -> None:
             of="1,000 training and 500 test examples, seed 0 of the draw and of the run",
             seconds=sum(found["rows"][0]["seconds"] for found in done),
         )
-    part.unlink()
+    for part in parts:
+        part.unlink()
+
+
+TASKS, DRAWN = ["MNIST", "CIFAR-10", "Omniglot"], 10
+
+
+def tasks(name: str, numbers: list[int]) -> None:
+    """Chapter 07's draws of a task, judged by mistakes; when none is left, the record of all."""
+    part = {(task, i): recording.FOLDER / f"12_tasks_{task}_{i}.part"
+            for task in TASKS for i in range(DRAWN)}  # fmt: skip
+    for i in numbers:
+        if not part[name, i].exists():
+            begun = time.perf_counter()
+            found = bits_of_half(chapter_07.draws_of(name, DRAWN)[i])
+            found = {key: float(value) for key, value in found.items()}
+            found |= {"seconds": time.perf_counter() - begun}
+            part[name, i].write_text(json.dumps(found))
+            print(name, i, found, flush=True)
+    if not all(path.exists() for path in part.values()):
+        return
+    done = {key: json.loads(path.read_text()) for key, path in part.items()}
+    seconds = sum(found.pop("seconds") for found in done.values())
+    columns = {
+        f"{task}, {what}": [done[task, i][what] for i in range(DRAWN)]
+        for task in TASKS
+        for what in done[task, 0]
+    }
+    recording.write("12_tasks", columns, of=chapter_07.OF, seconds=seconds)
+    for path in part.values():
+        path.unlink()
 
 
 def draws() -> None:
@@ -357,7 +419,10 @@ def orthant():
 
 
 if __name__ == "__main__":
-    for record in (architectures, coverage, depths, draws, models):
-        if sys.argv[1:] == [record.__name__]:
-            sys.exit(record())
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
+    what, *rest = sys.argv[1:] or ["rows"]
+    if what == "rows":
+        table([int(i) for i in rest] or None)
+    elif what == "tasks":
+        tasks(rest[0], [int(i) for i in rest[1:]])
+    else:
+        {f.__name__: f for f in (architectures, coverage, depths, draws, models)}[what]()
