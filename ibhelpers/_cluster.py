@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -31,3 +33,15 @@ def refuse_what_is_no_client(client: Any) -> None:
         raise ValueError(
             f"client: it is {client.status}; give one that is connected to its scheduler."
         )
+
+
+@contextmanager
+def quiet_about_size() -> Iterator[None]:
+    """No warning of arrays that are part of a task's recipe.
+
+    Scattered arrays would be lost with the worker that holds them; a recipe is not.
+    """
+    from dask import config
+
+    with config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
+        yield

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._cluster import quiet_about_size
 from .._memory import in_words
 from .._warnings import warn
 
@@ -55,10 +56,7 @@ class Work:
         """A handle of an array, of which workers keep copies."""
         if self.client is None:
             return array
-        from dask import config
-
-        # Part of the task's recipe, not scattered: no death of a worker loses it.
-        with config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
+        with quiet_about_size():
             return self.client.submit(np.array, array, pure=False)
 
     def found(self, name: str) -> Path | None:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from ..._arguments import file_name, generator_of, number, one_of, probability, several, whole
+from ..._cluster import quiet_about_size, refuse_what_is_no_client
 from ..._progress import silenced, steps
 from ..._typed import typed
 from ...networks.checkpoint import task_identity
@@ -108,6 +109,7 @@ def draws(
     checkpoint: str | os.PathLike[str] | None = None,
     processes: int | None = None,
     progress: bool = True,
+    client: Any = None,
 ) -> Draws:
     """Ask one question of several independent draws of training and test data.
 
@@ -136,6 +138,9 @@ def draws(
         does so below ``if __name__ == "__main__":``, as all scripts that start processes.
     progress : bool
         Whether to show a progress bar. It stands for those of the question, which do not show.
+    client : dask.distributed.Client, optional
+        On whose workers to ask, in the place of processes of this machine. A worker that dies costs
+        the draws that it was asked. Needs ``pip install ibhelpers[cluster]``.
 
     Returns
     -------
@@ -146,7 +151,9 @@ def draws(
     ValueError
         If two draws have an example in common, a task is too small to be cut, the question returns
         something other than numbers by name, or NaN, or not the same names for all draws; or if the
-        checkpoint is of something else.
+        checkpoint is of something else; if both processes and a client are given.
+    ImportError
+        If a client is given and Dask is not installed.
 
     Examples
     --------
@@ -163,6 +170,10 @@ def draws(
 
     if not callable(question):
         raise ValueError(f"question: found {question!r}; give a function of a Task.")
+    if client is not None:
+        refuse_what_is_no_client(client)
+        if processes is not None:
+            raise ValueError("processes: found a client too, which has its workers; give one.")
     parts = _parts(tasks, n, seed)
     names = [_checksum(task) for task in parts]
     book = _Book(checkpoint, question)
@@ -175,7 +186,13 @@ def draws(
     left = [i for i, name in enumerate(names) if name not in known]
     done = len(parts) - len(left)
     with steps("draws", len(parts), "draws", shown=progress, initial=done, leave=True) as bar:
-        for i, values in _asked(question, [parts[i] for i in left], processes):
+        unasked = [parts[i] for i in left]
+        asked = (
+            _asked(question, unasked, processes)
+            if client is None
+            else _asked_of(client, question, unasked)
+        )
+        for i, values in asked:
             known[names[left[i]]] = values
             book.add(names[left[i]], values)
             bar.update()
@@ -268,6 +285,21 @@ def _asked(
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _asked_of(
+    client: Any, question: Question, tasks: list[Task]
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """The same, of a client's workers."""
+    import cloudpickle
+    from distributed import as_completed
+
+    packed = cloudpickle.dumps(question)
+    with quiet_about_size():
+        asked = {client.submit(_ask, packed, task, pure=False): i for i, task in enumerate(tasks)}
+    for done in as_completed(list(asked)):
+        i = asked.pop(done)
+        yield i, _checked(done.result(), i)
 
 
 def _ask(packed: bytes, task: Task) -> Mapping[str, float]:
