@@ -72,8 +72,11 @@ def generator_of(seed: Any) -> np.random.Generator:
 
 
 def torch_generator_of(seed: Any, device: torch.device | str = "cpu") -> torch.Generator:
-    """Return torch's generator of a seed, or raise a ValueError unless it is one."""
-    return torch.Generator(device).manual_seed(seed_of_bits(64, seed))
+    """Return torch's generator of a seed, or raise a ValueError unless it is one.
+
+    On a CPU that takes 64 bits and looks at 32 of them: 2**32 would be another name of 0.
+    """
+    return torch.Generator(device).manual_seed(seed_of_bits(32, seed))
 
 
 def seed_of_bits(bits: int, seed: Any) -> int:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+import ibhelpers as ib
 from ibhelpers._arguments import (
     available_device,
     generator_of,
@@ -64,15 +65,16 @@ def test_not_one_number(given):
         number("x", given)
 
 
-@pytest.mark.parametrize("seed", [0, 7, 2**63, 2**64 - 1, np.uint64(2**64 - 1)])
-def test_seeds_of_64_bits_are_what_torch_takes(seed):
+@pytest.mark.parametrize("seed", [0, 7, 2**32 - 1, np.uint64(2**31)])
+def test_seeds_of_32_bits_are_what_torch_takes(seed):
     expected = torch.rand(3, generator=torch.Generator().manual_seed(int(seed)))
     assert torch.equal(torch.rand(3, generator=torch_generator_of(seed)), expected)
 
 
 def test_larger_seeds_mean_something_everywhere():
-    """Every bit of them matters, to NumPy and to torch, and for libraries of 32 bits."""
-    seeds = [2**64, 2**64 + 1, 2**128, 2**128 + 2**64, 3**200, 3**200 + 1]
+    """Every bit of them matters, to NumPy and to torch, which looks at 32 on a CPU."""
+    seeds = [0, 2**32, 2**33, 2**63, np.uint64(2**64 - 1), 2**32 - 1, 2**64, 2**64 + 1]
+    seeds += [2**128, 2**128 + 2**64, 3**200, 3**200 + 1]
     for draw in (
         lambda seed: torch.rand((), generator=torch_generator_of(seed)).item(),
         lambda seed: generator_of(seed).random(),
@@ -80,6 +82,28 @@ def test_larger_seeds_mean_something_everywhere():
     ):
         assert [draw(seed) for seed in seeds] == [draw(seed) for seed in seeds]
         assert len({draw(seed) for seed in seeds}) == len(seeds)
+
+
+class Lines:
+    """A reader's own space: lines through 0."""
+
+    def hypotheses(self, task):
+        def draw(z):
+            return (1 + 0.1 * z)[:, None] * torch.tensor(task.X_test), torch.ones(len(z)) > 0
+
+        return ib.spaces.Hypotheses(dimension=1, draw=draw)
+
+    def sample_losses(self, task, n, *, seed, loss="mse", progress=True):
+        return ib.spaces.sample_losses(self, task, n, seed=seed, loss=loss)
+
+
+def test_seeds_that_differ_beyond_32_bits_draw_other_losses():
+    x = np.linspace(0, 1, 5)[:, None]
+    task = ib.Task(x, x, x + 0.1, 1.3 * x)
+    for space in (ib.GaussianSpace(ib.kernels.RBF(0.1), noise=0.1), Lines()):
+        drawn = [space.sample_losses(task, 3, seed=seed)[0] for seed in (0, 2**32, 2**64, 2**70)]
+        assert len(set(drawn)) == 4
+    ib.spaces.check_space(Lines(), task, seed=2**70)
 
 
 @pytest.mark.parametrize("seed", [-1, 1.0, "1", None, True, [1]])

@@ -80,7 +80,7 @@ def cross(
     """Follow the plan in independent runs, doubling the moves until that changes nothing."""
     particles = plan.particles if particles is None else particles
     # Not the pilot's seed: its choices must know nothing of the runs.
-    own = int.from_bytes(np.random.SeedSequence([seed, 1]).generate_state(2).tobytes(), "little")
+    own = int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
     generator = torch_generator_of(own, moves.mean.device)
     groups: list[_Group] = []
     while len(groups) < 2 or (not all(_agree(groups)) and len(groups) <= _MOST_DOUBLINGS):

@@ -191,8 +191,7 @@ def _losses_of_some(loss: Loss, task: Task) -> list[float]:
 
 
 def _seed_of_run(seed: int, group: int, number: int) -> int:
-    words = np.random.SeedSequence([seed, group, number]).generate_state(2)
-    return int.from_bytes(words.tobytes(), "little")
+    return int(np.random.SeedSequence([seed, group, number]).generate_state(1)[0])
 
 
 def _mean(runs: list[Run], target: float) -> Mean:

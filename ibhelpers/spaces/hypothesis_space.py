@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._arguments import seed_of, whole
+from .._arguments import torch_generator_of, whole
 from .._typed import typed
 from ..tasks import Task
 from .losses import Loss, loss_function
@@ -95,7 +95,7 @@ def sample_losses(
     _refuse_without(space, "hypotheses")
     n, found = whole("n", n, at_least=1), space.hypotheses(task)
     evaluate = loss_function(loss, task)
-    generator = torch.Generator(found.device).manual_seed(seed_of(seed))
+    generator = torch_generator_of(seed, found.device)
     losses: list[Tensor] = []
     have = drawn = 0
     while have < n:
@@ -132,7 +132,7 @@ def check_space(space: HypothesisSpace, task: Task, *, seed: int, n: int = 200) 
         _refuse_without(space, name)
     n = whole("n", n, at_least=2)
     found = space.hypotheses(task)
-    generator = torch.Generator(found.device).manual_seed(seed_of(seed))
+    generator = torch_generator_of(seed, found.device)
     z = torch.randn(
         n, found.dimension, generator=generator, dtype=torch.float64, device=found.device
     )
