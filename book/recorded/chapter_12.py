@@ -3,7 +3,8 @@
     python book/recorded/chapter_12.py              # the table, what is left of it
     python book/recorded/chapter_12.py rows 0 7     # these rows, each in a file of its own
     python book/recorded/chapter_12.py tasks CIFAR-10 0 1 2
-    python book/recorded/chapter_12.py coverage     # or architectures, depths, draws, models
+    python book/recorded/chapter_12.py coverage     # or architectures, depths, draws, models,
+                                                    # sizes
 
 Every row runs in a process of its own, so that its peak of memory is its own; a run that was cut
 short goes on where it was. The amplitude s* is that of the highest evidence.
@@ -15,6 +16,7 @@ import multiprocessing
 import resource
 import sys
 import time
+from dataclasses import replace
 
 import chapter_07
 import chapter_10
@@ -72,6 +74,29 @@ def bits_by_errors(task, wrong):
         seed=0,
     )
     return dict(zip(wrong, walk.bits, strict=True))
+
+
+def bits_by_size(task):
+    """Bits for 5 % errors on the first 100, 200 and 400 test digits."""
+    space, found = ib.GaussianSpace.fit(task, progress=False), {}
+    for size in (100, 200, 400):
+        fewer = replace(
+            task,
+            X_test=task.X_test[:size],
+            y_test=task.y_test[:size],
+            labels_test=task.labels_test[:size],
+        )
+        errors = ib.rare_event_bias(
+            space,
+            fewer,
+            loss="zero_one",
+            target_error=0.05,
+            particles=30,
+            seed=0,
+            progress=False,
+        )
+        found[f"{size} test digits"] = errors.bits
+    return found
 
 
 def bits_of_half(task):
@@ -279,17 +304,26 @@ def tasks(name: str, numbers: list[int]) -> None:
         path.unlink()
 
 
-def draws() -> None:
-    """The two losses side by side, on six disjoint draws of digits."""
-    first = task_of("mnist")
+OF_DIGITS = (
+    "1,000 training and 500 test digits of MNIST, dealt at random: the chapter's own, and others "
+    "of the full set"
+)
+
+
+def digits() -> list[ib.Task]:
+    """Ten disjoint draws, the chapter's own among them."""
     pool = ib.tasks.load("mnist", n_train=60_000, n_test=10_000, full=True)
-    recording.keep(
-        "12_draws",
-        bits_of_task,
-        recording.first_and_others(first, pool, 6, balanced=False),
-        of="1,000 training and 500 test digits of MNIST, dealt at random: the chapter's own, and "
-        "others of the full set",
-    )
+    return recording.first_and_others(task_of("mnist"), pool, 10, balanced=False)
+
+
+def draws() -> None:
+    """The two losses side by side."""
+    recording.keep("12_draws", bits_of_task, digits(), of=OF_DIGITS)
+
+
+def sizes() -> None:
+    """The same error rate, on more and more test digits."""
+    recording.keep("12_sizes", bits_by_size, digits(), of=OF_DIGITS)
 
 
 def depths() -> None:
@@ -425,4 +459,4 @@ if __name__ == "__main__":
     elif what == "tasks":
         tasks(rest[0], [int(i) for i in rest[1:]])
     else:
-        {f.__name__: f for f in (architectures, coverage, depths, draws, models)}[what]()
+        {f.__name__: f for f in (architectures, coverage, depths, draws, models, sizes)}[what]()
