@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-_LONG = 5e10  # multiplications: a second or two on two cores
+_LONG = 1e10  # multiplications, with what goes with them: about a second of one core
 _PATIENCE = 2  # seconds that anyone waits without a bar
 _SILENT = ContextVar("silent", default=False)
 

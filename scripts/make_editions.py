@@ -24,8 +24,9 @@ from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_markdown_cell
-from notebook_form import EXPECT, only_asserts, parse, roles
+from notebook_form import EXPECT, parse, roles
 from set_address import fill_in
+from without_asserts import left_without_asserts
 
 from ibhelpers.exercises import slips
 
@@ -56,28 +57,19 @@ def main() -> None:
 
 def student(notebook: nbformat.NotebookNode, stem: str) -> nbformat.NotebookNode:
     """The notebook without what a reader is to find."""
-    cells = []
+    cells, left = [], left_without_asserts(notebook.cells)
     for cell, role, _ in roles(notebook.cells):
-        if role in ("fold", "solution", "check"):
+        code = cell.cell_type == "code"
+        if role in ("fold", "solution", "check") or (code and cell.id not in left):
             continue
         cell = copy.deepcopy(cell)
-        if cell.cell_type == "code":
-            cell.source = without_asserts(cell.source)
+        if code:
+            cell.source = left[cell.id]
             cell.outputs, cell.execution_count = [], None
         cells.append(cell)
         if cell.cell_type == "markdown" and EXPECT in cell.source:
             cells.append(new_markdown_cell(GUESS, id=f"guess-{cell.id}"))
     return with_cells(notebook, cells)
-
-
-def without_asserts(source: str) -> str:
-    """The code of a cell without its assertions, and without loops that only assert."""
-    lines = source.split("\n")
-    for node in ast.walk(parse(source)):
-        if isinstance(node, ast.stmt) and only_asserts(node):
-            for line in range(node.lineno - 1, node.end_lineno):
-                lines[line] = None
-    return "\n".join(line for line in lines if line is not None).strip("\n")
 
 
 def instructor(notebook: nbformat.NotebookNode, stem: str) -> nbformat.NotebookNode:

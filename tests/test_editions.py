@@ -13,7 +13,8 @@ import nbformat
 import notebook_form
 import pytest
 from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from without_asserts import without_asserts
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -100,7 +101,33 @@ def test_the_address_is_filled_in_and_links_lead_there(tmp_path):
 def test_assertions_go_wherever_they_stand():
     source = "x = 1\nassert x\nfor i in range(3):\n    assert i < 3\n    assert i >= 0\n"
     source += "if x:\n    assert x\n    y = 2\nz = 3"
-    assert make_editions.without_asserts(source) == "x = 1\nif x:\n    y = 2\nz = 3"
+    assert without_asserts(source) == "x = 1\nif x:\n    y = 2\nz = 3"
+
+
+def test_what_was_computed_for_an_assertion_alone_goes_with_it():
+    cells = [
+        "x = 1",
+        "y = x + 1\nassert y > x",
+        "z = y\nassert z",  # the last cell needs it, and it needs y
+        "a = z\nassert a",
+        "d['z'] = a = z\nassert a",
+        "for i in range(3):\n    j = i\n    assert j < 3\nprint(x)",
+        "for i in range(3):\n    k = i\n    assert k < 3\nprint(x)",
+        "def f(x):\n    return x\n\n\nif x:\n    b = f(x)\n    assert b",
+        "print(z, k)\nassert z",
+    ]
+    notebook = new_notebook(cells=list(map(new_code_cell, cells)))
+    left = [cell.source for cell in make_editions.student(notebook, "00").cells]
+    loop = "for i in range(3):\n    k = i\nprint(x)"
+    assert left == [
+        "x = 1",
+        "y = x + 1",
+        "z = y",
+        "d['z'] = a = z",
+        "print(x)",
+        loop,
+        "print(z, k)",
+    ]
 
 
 # --- that they work -----------------------------------------------------------------------------

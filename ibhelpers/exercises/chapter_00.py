@@ -17,7 +17,7 @@ from .blocks import Check, callable_gives, number
 def _law() -> GeneralizedChi2:
     """The law of the test loss on the chapter's task."""
     task = _task()
-    return GaussianSpace.fit(task, progress=False).loss_law(task)
+    return GaussianSpace.fit(task).loss_law(task)
 
 
 def _task() -> Task:
@@ -33,12 +33,12 @@ def _half(*, chosen_by_half: bool = True) -> float:
     """Bits at 0.01 with half of the training digits; all may have chosen the space."""
     task = _task()
     half = Task(task.X_train[:500], task.y_train[:500], task.X_test, task.y_test)
-    space = GaussianSpace.fit(half if chosen_by_half else task, progress=False)
+    space = GaussianSpace.fit(half if chosen_by_half else task)
     return inductive_bias(space.loss_law(half), 0.01).bits
 
 
 def _required_bits(task: Task, target_error: float) -> float:
-    law = GaussianSpace.fit(task, progress=False).loss_law(task)
+    law = GaussianSpace.fit(task).loss_law(task)
     return inductive_bias(law, target_error).bits
 
 

@@ -98,7 +98,7 @@ def _costs(by: str) -> dict[float, float]:
         if by == "bits at amplitude 1":
             space = ib.GaussianSpace(kernel)
         else:
-            space = ib.GaussianSpace.fit(digits, kernel, hold="lengthscale", progress=False)
+            space = ib.GaussianSpace.fit(digits, kernel, hold="lengthscale")
         found[ell] = ib.inductive_bias(space.loss_law(digits), 0.01).bits
     return found
 

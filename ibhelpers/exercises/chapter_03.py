@@ -24,7 +24,7 @@ def _extra_bits() -> float:
 def _spread_and_mean(share: float = 0.5) -> tuple[float, float]:
     """The mean loss on MNIST at a share of the chosen amplitude: from the spread, and all of it."""
     task = tasks.load("mnist", n_train=1000, n_test=500, seed=0, balanced=False)
-    choice = GaussianSpace.fit(task, progress=False).choice
+    choice = GaussianSpace.fit(task).choice
     assert choice is not None
     kernel = share * choice.amplitude * choice.kernel
     law = GaussianSpace(kernel, noise=share * choice.noise).loss_law(task)

@@ -30,7 +30,7 @@ def _constant_loss(task: Task) -> float:
 @functools.cache
 def _space(name: str) -> GaussianSpace:
     """The space that the training data choose."""
-    return GaussianSpace.fit(_task(name), progress=False)
+    return GaussianSpace.fit(_task(name))
 
 
 def _law(name: str) -> GeneralizedChi2:

@@ -30,7 +30,7 @@ def _knowing_nothing(weight: float) -> float:
 @functools.cache
 def _chosen() -> GaussianSpace:
     """The space that the 300 digits choose."""
-    return GaussianSpace.fit(_digits(), progress=False)
+    return GaussianSpace.fit(_digits())
 
 
 @functools.cache

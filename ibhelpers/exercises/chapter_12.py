@@ -35,12 +35,10 @@ _LOSSES = np.array([0.02, 0.05, 0.08, 0.11, 0.05, 0.14])
 @functools.cache
 def _bought(amplitude: float | None = None) -> float:
     task = tasks.load("digits", n_train=50, n_test=20)
-    space = GaussianSpace.fit(task, progress=False)
+    space = GaussianSpace.fit(task)
     if amplitude is not None:
         space = GaussianSpace(amplitude * RBF(lengthscale=2.0))
-    found = error_within_bits(
-        space, task, loss="zero_one", bits=9, seed=0, particles=40, progress=False
-    )
+    found = error_within_bits(space, task, loss="zero_one", bits=9, seed=0, particles=40)
     return float(found.target_error)
 
 

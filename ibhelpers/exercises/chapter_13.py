@@ -24,14 +24,14 @@ def _bits(without: int | None = None, lengthscale: float = 2.0) -> float:
         task = replace(
             task, X_train=task.X_train[rows], y_train=task.y_train[rows], labels_train=None
         )
-    space = GaussianSpace(0.1 * RBF(lengthscale), noise=1e-3, progress=False)
+    space = GaussianSpace(0.1 * RBF(lengthscale), noise=1e-3)
     return float(inductive_bias(space.loss_law(task), 0.02).bits)
 
 
 @functools.cache
 def _slope() -> float:
     task = tasks.load("digits", n_train=100, n_test=60)
-    space = GaussianSpace(0.1 * RBF(2.0), noise=1e-3, progress=False)
+    space = GaussianSpace(0.1 * RBF(2.0), noise=1e-3)
     return float(gradient(space, task, 0.02).parameters["lengthscale"])
 
 

@@ -40,7 +40,7 @@ def _half(seed: int) -> float:
 
     table = load_diabetes(as_frame=True, scaled=False).frame
     task = Task.from_frame(table, target="target", seed=seed)
-    law = GaussianSpace.fit(task, progress=False).loss_law(task)
+    law = GaussianSpace.fit(task).loss_law(task)
     constant = float(np.mean((task.y_test - task.y_train.mean()) ** 2))
     return float(inductive_bias(law, 0.5 * constant).bits)
 
