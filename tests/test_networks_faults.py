@@ -507,6 +507,34 @@ def test_bodies_that_differ_are_told_apart_where_the_head_starts_at_zero(task, t
         make(lambda task: Body(2.0)).train(task, 2, seed=0, checkpoint=file)
 
 
+class Multiplied(nn.Sequential):
+    """A body that multiplies by a number that no parameter and no text shows."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))
+        nn.init.zeros_(self[2].weight)
+        self.factor = factor
+
+    def forward(self, X):
+        return self[2](self.factor * self[1](self[0](X)))
+
+
+@pytest.mark.parametrize("factor", [1.0005, 1.00003])
+def test_a_checkpoint_of_nearly_the_same_computation_is_refused(tmp_path, factor):
+    X = np.random.default_rng(0).normal(size=(9, 2))
+    task = ib.Task(X, X[:, :1] * X[:, 1:], X, X[:, :1] * X[:, 1:])
+
+    def trained(factor, name):
+        space = ib.NetworkSpace(lambda task: Multiplied(factor), lr=0.1, epochs=2, batch_size=3)
+        return space.train(task, 2, seed=0, checkpoint=tmp_path / name, progress=False)
+
+    one, other = trained(1.0, "one"), trained(factor, "other")
+    assert not np.array_equal(one.test_loss, other.test_loss)
+    np.testing.assert_array_equal(trained(1.0, "one").test_loss, one.test_loss)
+    with pytest.raises(ValueError, match="belongs to another run: computation"):
+        trained(factor, "one")
+
+
 @pytest.mark.parametrize(
     "architecture",
     [

@@ -27,6 +27,7 @@ from ..tasks import Task
 from ._training import Columns
 
 _FORMAT = "ibhelpers networks 1"
+_SAME = 1e-5  # relative; weights are drawn in float32, which another processor may round otherwise
 
 Identity = dict[str, str | list[float]]
 """Everything that a hypothesis depends on beside its number: text, or numbers equal to rounding."""
@@ -185,7 +186,7 @@ def fingerprint(network: nn.Module, X: torch.Tensor) -> list[float]:
     network : torch.nn.Module
         Hypothesis 0; its trained parameters are changed.
     X : Tensor, shape (b, d)
-        Some inputs.
+        Some inputs; they and the network in float64, so that small differences are seen.
     """
     rng = np.random.default_rng(0)
     with torch.no_grad():
@@ -203,7 +204,8 @@ def _checksum(array: np.ndarray) -> str:
 
 def _same(a: str | list[float] | None, b: str | list[float] | None) -> bool:
     if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        return np.allclose(a, b, rtol=1e-3, atol=1e-5, equal_nan=True)
+        largest = np.nanmax(np.abs(b), initial=0.0)
+        return np.allclose(a, b, rtol=_SAME, atol=_SAME * largest, equal_nan=True)
     return a == b
 
 

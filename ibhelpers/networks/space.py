@@ -414,7 +414,7 @@ class NetworkSpace:
             "outputs": str(run.outputs),
             **self.recipe.describe(),
             **task_identity(task),
-            "computation": fingerprint(first, run.learn.X[:3].cpu()),
+            "computation": fingerprint(first.double(), run.learn.X[:16].cpu().double()),
         }
 
     def _parts(self, run: _Run, numbers: range, bar: _Bar) -> Generator[Columns, None, None]:
