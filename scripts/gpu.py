@@ -125,7 +125,8 @@ def markdown(record: dict[str, Any], heading: str = "# On a graphics card") -> s
         "",
         f"{card}; {m['cpu']}, {m['cores']} cores. {record['date']} UTC, {record['seconds']:.0f} s; "
         f"{with_what}."
-        + (" A rehearsal: sizes are tiny, and no target is meant." if record["rehearsal"] else ""),
+        + (" A rehearsal: sizes are tiny, and no target is meant." if record["rehearsal"] else "")
+        + (f" {record['conditions']}" if "conditions" in record else ""),  # who ran it may say
         "",
         "| figure | value | target | met | note |",
         "|---|---:|---|---|---|",

@@ -169,7 +169,10 @@ def brute(kind: str, networks: int = 20_000, particles: int = 100) -> dict[str, 
 
 # --- other draws ----------------------------------------------------------------------------------
 
-SPACES = {"mini-batches": space_of_chapter_10, "whole set": smooth_space}
+SPACES = {
+    "mini-batches": (space_of_chapter_10, {"particles": 40, "moves": 2}),
+    "whole set": (smooth_space, {"particles": 60, "moves": 3}),
+}
 
 
 def draws() -> list[ib.Task]:
@@ -192,15 +195,14 @@ def draws() -> list[ib.Task]:
     ]
 
 
-def one_draw(space: ib.NetworkSpace, task: ib.Task, particles: int = 60) -> dict[str, float]:
+def one_draw(space: ib.NetworkSpace, task: ib.Task, **settings: int) -> dict[str, float]:
     """Where the noncentral curve of 200 losses says ten bits: what splitting and all tails say."""
     losses = space.sample_losses(task, 200, seed=0)
     curve = ib.laws.ScaledNoncentralChi2.fit(losses)
     target = float(curve.ilogcdf(-10 * np.log(2)))
     bias = ib.rare_event_bias(
-        space, task, loss="mse", target_error=target, seed=0, particles=particles, moves=3,
-        max_bits=20,
-    )  # fmt: skip
+        space, task, loss="mse", target_error=target, seed=0, max_bits=20, **settings
+    )
     low, high = bias.interval if bias.interval else (np.nan, np.nan)
     said = ib.estimate_bias(losses, target, n_boot=0).set_index("tail").bits
     return {
@@ -267,7 +269,8 @@ if __name__ == "__main__":
         case ["brute", kind]:
             _keep(f"15_brute_{kind}", brute(kind), begun)
         case ["draw", space, number]:
-            found = one_draw(SPACES[space](), draws()[int(number)])
+            make, settings = SPACES[space]
+            found = one_draw(make(), draws()[int(number)], **settings)
             _keep(f"15_draw_{space}_{number}".replace(" ", "_"), found, begun)
         case ["join"]:
             join()
