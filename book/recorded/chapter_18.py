@@ -92,7 +92,7 @@ def best_tuned(space, task):
 
 def difficulty(task):
     """Bits, their share of the ceiling, and the best error rate."""
-    space = ib.GaussianSpace.fit(task, progress=False)
+    space = ib.GaussianSpace.fit(task)
     target, m = tenth(task), task.n_test
     beside = ib.compare.test_sizes(space, task, target, [m])
     return {
@@ -194,25 +194,21 @@ def designs(task, space):
 
 def networks_err(task, fresh):
     """Loss and error rate of ten networks, on two test sets."""
-    network = ib.NetworkSpace(
-        ib.networks.mlp(128, 1),
-        lr=3e-3,
-        epochs=20,
-        batch_size=50,
-    )
+    mlp = ib.networks.mlp(128, 1)
+    recipe = {"lr": 3e-3, "epochs": 20, "batch_size": 50}
+    space = ib.NetworkSpace(mlp, **recipe)
     both = replace(
         task,
         X_test=np.concatenate([task.X_test, fresh.X_test]),
         y_test=np.concatenate([task.y_test, fresh.y_test]),
         labels_test=None,
     )
-    trained = network.train(
+    trained = space.train(
         both,
         10,
         seed=0,
         curves=False,
         outputs=True,
-        progress=False,
     )
     found, m = {}, task.n_test
     for name, judge, part in (
@@ -228,7 +224,7 @@ def networks_err(task, fresh):
 
 def judged(design, space, fresh):
     """Bits and errors of a task, on its own and on fresh digits."""
-    anew = ib.GaussianSpace.fit(design, progress=False)
+    anew = ib.GaussianSpace.fit(design)
     on_fresh = replace(
         design,
         X_test=fresh.X_test,
@@ -249,7 +245,7 @@ def judged(design, space, fresh):
 def moved(task, names=None):
     """Bits and errors of tasks that the gradient designed."""
     seen, fresh = seen_and_fresh(task)
-    space = ib.GaussianSpace.fit(seen, progress=False)
+    space = ib.GaussianSpace.fit(seen)
     return {
         f"{name}; {what}": value
         for name, design in designs(seen, space).items()
