@@ -449,6 +449,17 @@ def test_condition_is_told_and_never_above_the_true_one():
     assert 1 < posterior.condition <= np.linalg.cond(factor) ** 2 * (1 + 1e-9)
 
 
+@pytest.mark.parametrize("variance", [1e-99, 1e-78, 1e90, 1e99])
+def test_condition_does_not_change_with_the_unit_of_the_targets(variance):
+    """Small variances were called singular: the square of their inverse is beyond float64."""
+    task = a_task(n=100)
+    found = [
+        ib.GaussianSpace(v * ib.kernels.RBF(0.5), noise=1e-3 * v).posterior(task).condition
+        for v in (1.0, variance)
+    ]
+    assert found[1] == pytest.approx(found[0], rel=1e-6)
+
+
 @pytest.mark.parametrize("as_array", [False, True])
 def test_any_function_can_be_a_kernel(space, as_array):
     def similarity(A, B):

@@ -300,8 +300,8 @@ def _inverse_norm(
 ) -> float:
     few = probes(len(pivots), pivots)[:, :2].contiguous()
     once = solve_transposed(solve(few))
-    before = float(once.norm())  # solving again takes its place
-    return float(solve_transposed(solve(once)).norm()) / before
+    once /= once.norm()  # or variances of 1e-80 would overflow, and those of 1e+90 vanish
+    return float(solve_transposed(solve(once)).norm())
 
 
 def probes(n: int, like: Tensor) -> Float64[Tensor, "n probes"]:
