@@ -37,7 +37,8 @@ from .._typed import typed
 from ..laws import Quadrature, TailIntegralError
 from ..spaces import GaussianSpace
 from ..tasks import Task
-from .inductive_bias import inductive_bias
+from ._complex import times
+from .inductive_bias import finite_bits
 
 _BLOCK = 2**21  # complex numbers in the largest temporary arrays
 _AXES = 3  # at most, along which the integral follows the movement
@@ -157,8 +158,8 @@ class _Labels:
     def divergence(self, rows: Tensor) -> Tensor:
         """KL(p(y | good) ‖ p(y)) in nats, of some candidates."""
         h, V = self.cross[:, rows], self.variance[rows]
-        a = -_times(h.T, self.pulled.flatten(1)).unflatten(1, self.pulled.shape[1:])
-        v = V[:, None] - _times((h * h).T, self.damped)
+        a = -times(h.T, self.pulled.flatten(1)).unflatten(1, self.pulled.shape[1:])
+        v = V[:, None] - times((h * h).T, self.damped)
         k, weighted = a.shape[1], a * self.rule.weights
         mean = weighted.sum(-1).real
         S = torch.einsum("cil,cjl->cij", weighted, a).real - mean[:, :, None] * mean[:, None]
@@ -237,12 +238,7 @@ def _points(order: int, r: int, rest: int) -> tuple[np.ndarray, np.ndarray, np.n
 def _labels(space: GaussianSpace, task: Task, target_error: float, X: np.ndarray) -> _Labels:
     """The laws of the labels of candidates, from a posterior at the test points and at these."""
     law, spectrum = space.loss_law(task), space.spectrum(task)
-    if not math.isfinite(float(inductive_bias(law, target_error).bits)):
-        raise ValueError(
-            f"target_error: {target_error:g} is out of reach, for no loss is below "
-            f"{law.offset:.6g}, so that no label is worth a number of bits; give a larger target, "
-            "or a space with noise."
-        )
+    finite_bits(law, target_error, "label")
     (m, k), y = task.y_test.shape, np.concatenate([task.y_test, np.zeros((len(X), task.n_outputs))])
     both = replace(task, X_test=np.concatenate([task.X_test, X]), y_test=y, labels_test=None)
     covariance = space.posterior(both).covariance
@@ -260,9 +256,3 @@ def _labels(space: GaussianSpace, task: Task, target_error: float, X: np.ndarray
         damped,
         R[:, :, None] * damped[:, None],
     )
-
-
-def _times(real: Tensor, complex_: Tensor) -> Tensor:
-    """The product of a real matrix and a complex one, in real arithmetic."""
-    parts = torch.view_as_real(complex_).flatten(1)
-    return torch.view_as_complex((real @ parts).unflatten(1, (-1, 2)))

@@ -29,7 +29,8 @@ from .._typed import typed
 from ..laws import Quadrature
 from ..spaces import GaussianSpace, Removals
 from ..tasks import Task
-from .inductive_bias import inductive_bias
+from ._complex import times
+from .inductive_bias import finite_bits, inductive_bias
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,14 +193,8 @@ def _prepared(
 ) -> tuple[Removals, Quadrature, float]:
     """What leaving out needs, the contour at the target, and the bits that all examples leave."""
     removals = space.removals(task)
-    found = inductive_bias(removals.law, target_error)
-    if not math.isfinite(float(found.bits)):
-        raise ValueError(
-            f"target_error: {target_error:g} is out of reach, for no loss is below "
-            f"{removals.law.offset:.6g}, so that no example is worth a number of bits; give a "
-            "larger target, or a space with noise."
-        )
-    return removals, removals.law.quadrature(target_error), float(found.bits)
+    bits = finite_bits(removals.law, target_error, "example")
+    return removals, removals.law.quadrature(target_error), bits
 
 
 def _log_ratios(removals: Removals, rule: Quadrature, bits: float) -> tuple[Tensor, Tensor]:
@@ -214,7 +209,7 @@ def _log_ratios(removals: Removals, rule: Quadrature, bits: float) -> tuple[Tens
     rb = torch.view_as_real(removals.residual[:, :, None] * b[:, None]).reshape(m, -1)
     for rows in torch.arange(n, device=a.device).split(max(1, _BLOCK // ((k + 1) * N))):
         h, a_, v = H[:, rows], a[rows, None], (removals.alpha / a[:, None])[rows, :, None]
-        p = _times((h * h).T, b)
+        p = times((h * h).T, b)
         q = torch.view_as_complex((h.T @ rb).reshape(len(rows), k, N, 2))
         u = s * p / a_
         missed = ((q - p[:, None] * v) ** 2).sum(1)
@@ -231,12 +226,6 @@ def _damping(removals: Removals, s: Tensor) -> Tensor:
     return 1 / (1 + s * removals.spectrum.variance.clamp(min=0)[:, None])
 
 
-def _times(real: Tensor, complex_: Tensor) -> Tensor:
-    """The product of a real matrix and a complex one, in real arithmetic."""
-    parts = torch.view_as_real(complex_).flatten(1)
-    return torch.view_as_complex((real @ parts).unflatten(1, (-1, 2)))
-
-
 def _squared_errors(removals: Removals, rule: Quadrature) -> Tensor:
     """E[e_p²] given the loss, at every test point, summed over the outputs; (m,).
 
@@ -245,8 +234,8 @@ def _squared_errors(removals: Removals, rule: Quadrature) -> Tensor:
     U, (m, k) = removals.spectrum.directions, removals.residual.shape
     s = 2 * rule.nodes / (m * k)
     b = _damping(removals, s)
-    spread = k * _times(U * U, removals.spectrum.variance.clamp(min=0)[:, None] * b)
-    mean = _times(U, (removals.residual[:, :, None] * b[:, None]).flatten(1))
+    spread = k * times(U * U, removals.spectrum.variance.clamp(min=0)[:, None] * b)
+    mean = times(U, (removals.residual[:, :, None] * b[:, None]).flatten(1))
     return rule.average(spread + (mean**2).unflatten(1, (k, -1)).sum(1))
 
 

@@ -59,10 +59,8 @@ class Empirical(Law):
 
     def log_limits(self, x: Tensor, confidence: float = 0.95) -> tuple[Tensor, Tensor]:
         """Clopper-Pearson limits of log P(L <= x), of the shape of x."""
-        alpha, n = 1 - probability("confidence", confidence), len(self._losses)
-        k = self._count(as_float64("x", x)).numpy().astype(float)
-        low = np.where(k == 0, 0.0, special.betaincinv(np.maximum(k, 1), n - k + 1, alpha / 2))
-        high = np.where(k == n, 1.0, special.betaincinv(k + 1, np.maximum(n - k, 1), 1 - alpha / 2))
+        k = self._count(as_float64("x", x)).numpy()
+        low, high = _clopper_pearson(k, len(self._losses), confidence)
         with np.errstate(divide="ignore"):  # of 0, whose logarithm is meant
             return torch.as_tensor(np.log(low)), torch.as_tensor(np.log(high))
 
@@ -107,9 +105,14 @@ class Empirical(Law):
 
 def fraction_limits(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Clopper-Pearson limits of a probability, of which k of n draws are known."""
+    low, high = _clopper_pearson(np.array(k), n, confidence)
+    return float(low), float(high)
+
+
+def _clopper_pearson(k: np.ndarray, n: int, confidence: float) -> tuple[np.ndarray, np.ndarray]:
     alpha = 1 - probability("confidence", confidence)
-    low = 0.0 if k == 0 else float(special.betaincinv(k, n - k + 1, alpha / 2))
-    high = 1.0 if k == n else float(special.betaincinv(k + 1, n - k, 1 - alpha / 2))
+    low = np.where(k == 0, 0.0, special.betaincinv(np.maximum(k, 1), n - k + 1, alpha / 2))
+    high = np.where(k == n, 1.0, special.betaincinv(k + 1, np.maximum(n - k, 1), 1 - alpha / 2))
     return low, high
 
 
