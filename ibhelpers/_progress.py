@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,13 +20,20 @@ def progress_bar(what: str, work: float, *, shown: bool = True) -> tqdm:
 
     It shows nothing if there are few of them, or it is not to be shown. It goes when it is closed.
     """
+    if work < _LONG or not visible(shown):
+        return _no_bar()
     return tqdm(
         total=work,
         desc=what,
-        disable=not visible(shown) or work < _LONG,
         leave=False,
         bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed} (left: {remaining})",
     )
+
+
+@functools.cache
+def _no_bar() -> tqdm:
+    """One for all work that is short, where making a bar would take a part of the time."""
+    return tqdm(disable=True)
 
 
 def steps(what: str, total: int, unit: str, *, shown: bool = True, **more: Any) -> tqdm:

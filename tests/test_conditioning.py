@@ -164,7 +164,8 @@ def test_an_ensemble_of_networks_has_neither():
 def test_an_ensemble_that_does_not_fit_in_memory_is_refused(monkeypatch):
     ensemble, task = ib.InfiniteNetworkSpace(depth=1), a_task()
     assert ensemble.memory_needed(ib.Task(np.ones((1, 2)), [0.0], np.ones((1, 2)), [0.0])) > 0
-    monkeypatch.setattr(_refusals, "free_memory", lambda device: ensemble.memory_needed(task) - 1)
+    free = ensemble.memory_needed(task) - 1
+    monkeypatch.setattr(_refusals, "free_memory", lambda device, **_: free)
     with pytest.raises(ValueError, match=r"training examples would fit|fewer test examples"):
         ensemble.loss_law(task)
 
@@ -371,7 +372,7 @@ def test_memory_needed_counts_the_arrays():
 def test_what_cannot_fit_is_refused_before_it_starts(monkeypatch):
     task, space = a_task(n=3000, m=50), ib.GaussianSpace(Untouchable(1.0))
     free = _conditioning.memory_needed(2000, 50, 3, 4, CPU)
-    monkeypatch.setattr(_refusals, "free_memory", lambda device: free)
+    monkeypatch.setattr(_refusals, "free_memory", lambda device, **_: free)
     message = r"task: 3,000 training and 50 test examples take \d+ MiB, and \d+ MiB are free on "
     for ask in (space.posterior, space.loss_law, lambda task: space.sample_losses(task, 1, seed=0)):
         with pytest.raises(ValueError, match=message + "'cpu'. About 2,000 training examples"):
@@ -380,7 +381,7 @@ def test_what_cannot_fit_is_refused_before_it_starts(monkeypatch):
         space.leave_one_out(task)
     with pytest.raises(ValueError, match=message):
         ib.compare.kernels(task, [space.kernel], 0.1)
-    monkeypatch.setattr(_refusals, "free_memory", lambda device: 1000)
+    monkeypatch.setattr(_refusals, "free_memory", lambda device, **_: 1000)
     with pytest.raises(ValueError, match="Give fewer test examples, or a device with more memory"):
         space.posterior(task)
 

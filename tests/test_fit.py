@@ -357,7 +357,7 @@ class Untouchable(RBF):
 @pytest.mark.parametrize("criterion", ["evidence", "leave_one_out"])
 def test_what_cannot_fit_is_refused_before_it_starts(criterion, monkeypatch):
     free = _surface.memory_needed(2000, 3, 2, criterion, torch.device("cpu"))
-    monkeypatch.setattr(_refusals, "free_memory", lambda device: free)
+    monkeypatch.setattr(_refusals, "free_memory", lambda device, **_: free)
     X = np.random.default_rng(0).standard_normal((2500, 3))
     task = ib.Task(X, X[:, :2], X[:1], X[:1, :2])
     message = (

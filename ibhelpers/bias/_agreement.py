@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 MOST_VARIANCE = 1.0  # of log P between runs; beyond, eight runs do not show how wide they scatter
 _TOO_FAR = 3.5  # standard errors between what moves and twice as many gave
@@ -57,7 +57,7 @@ class Mean:
     @property
     def margin(self) -> float:
         """Half the width of a 95 % interval of log P, by Student's t."""
-        return float(special.stdtrit(self.runs - 1, 0.975)) * self.error
+        return float(scipy.special.stdtrit(self.runs - 1, 0.975)) * self.error
 
     def agrees_with(self, other: Mean) -> bool:
         """Whether the difference is within what chance does, but in one case of some hundred."""

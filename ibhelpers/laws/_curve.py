@@ -215,6 +215,8 @@ class Curve:
         """Sums over the terms from `start`, in real arithmetic, a block of nodes at a time."""
         terms = self.half_k[start:], self.half_delta[:, None, start:], self.beta[:, None, start:]
         columns = max(1, _BLOCK // terms[-1].numel())
+        if p.shape[1] <= columns:  # the usual case, short
+            return [part.sum(-1) for part in summand(*terms, p[..., None], q[..., None])]
         blocks = [
             [part.sum(-1) for part in summand(*terms, p_[..., None], q_[..., None])]
             for p_, q_ in zip(p.split(columns, 1), q.split(columns, 1), strict=True)
@@ -262,6 +264,8 @@ class PowerSeries:
         of powers are one product of matrices.
         """
         n = int((curve.beta * farthest[:, None] <= _SMALL_Z).all(0).sum())
+        if n == 0:
+            return cls(0, farthest.new_zeros(len(farthest), _PIECES, _WIDTH))
         minus_beta = -curve.beta[:, :n]
         low = [torch.ones_like(minus_beta)]
         for _ in range(_WIDTH):

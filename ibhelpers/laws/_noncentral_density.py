@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import special
+import scipy
 
 from .._arguments import ArrayLike, Values
 
@@ -60,9 +60,9 @@ def _of_large_order(x: Values, nu: Values, nc: Values) -> Values:
 def _of_small_order(x: Values, nu: Values, nc: Values) -> Values:
     z = np.sqrt(nc * x)
     series = z < _SMALL_Z
-    central = nu * np.log(x / 2) - (x + nc) / 2 - special.gammaln(nu + 1) - math.log(2)
+    central = nu * np.log(x / 2) - (x + nc) / 2 - scipy.special.gammaln(nu + 1) - math.log(2)
     with np.errstate(divide="ignore", invalid="ignore"):  # at nc = 0, where `series` holds
-        bessel = np.log(special.ive(nu, z)) + nu / 2 * np.log(x / nc)
+        bessel = np.log(scipy.special.ive(nu, z)) + nu / 2 * np.log(x / nc)
     return np.where(
         series,
         central + np.log1p(nc * x / 4 / (nu + 1)),

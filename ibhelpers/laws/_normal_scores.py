@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
+import scipy
 
 from .law import Law
 
 if TYPE_CHECKING:
+    from numpy.polynomial import Chebyshev
     from scipy.interpolate import BarycentricInterpolator
 
 _TOLERANCE = 1e-10  # relative error of a loss above the floor
 _REACH = 6.0  # the outermost nodes, about; one draw in 5e8 lies beyond
-_BLOCK = 2**20  # numbers in the largest temporary array
+_BLOCK = 2**14  # losses at a time, whose temporary arrays stay in the cache
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,13 @@ class ScoreQuantile:
 
     Attributes
     ----------
-    z : ndarray, shape (N,)
-        Nodes, increasing.
-    y : ndarray, shape (N,)
-        log(x(z) - c) at the nodes.
+    polynomial : Chebyshev
+        p, as a Chebyshev series on the range of the nodes, which is quick at many z.
     floor : float
         c, in units of the loss.
     """
 
-    z: np.ndarray
-    y: np.ndarray
+    polynomial: Chebyshev
     floor: float
 
     @classmethod
@@ -48,11 +46,15 @@ class ScoreQuantile:
         Every other node must be predicted by the rest; until it is, new nodes are put between the
         old. The polynomial that is returned runs through all and is better still.
         """
+        from numpy.polynomial import Chebyshev
+
         z, y = _exact_pairs(law, np.arange(17) / 16)
         while np.isfinite(z).all() and (np.diff(z) > 0).all():
             error = np.abs(_polynomial(z[::2], y[::2])(z[1::2]) - y[1::2]).max()
             if error < _TOLERANCE:
-                return cls(z, y, law.lowest)
+                ends = [z[0], z[-1]]
+                series = Chebyshev.interpolate(_polynomial(z, y), len(z) - 1, domain=ends)
+                return cls(series, law.lowest)
             n = len(z) - 1
             if n == 64:
                 break
@@ -64,12 +66,11 @@ class ScoreQuantile:
 
     def __call__(self, z: np.ndarray) -> np.ndarray:
         """Losses (n,) of equal rank; NaN beyond the nodes."""
+        low, high = self.polynomial.domain
         out = np.full(len(z), np.nan)
-        inside = np.flatnonzero((z >= self.z[0]) & (z <= self.z[-1]))
-        polynomial, rows = _polynomial(self.z, self.y), _BLOCK // len(self.z)
-        for start in range(0, len(inside), rows):
-            block = inside[start : start + rows]
-            out[block] = self.floor + np.exp(polynomial(z[block]))
+        inside = np.flatnonzero((z >= low) & (z <= high))
+        for block in np.split(inside, range(_BLOCK, len(inside), _BLOCK)):
+            out[block] = self.floor + np.exp(self.polynomial(z[block]))
         return out
 
 
@@ -84,12 +85,12 @@ def _exact_pairs(law: Law, position: np.ndarray) -> tuple[np.ndarray, np.ndarray
     half_df = (mean / law._standard_deviation()) ** 2
     quantile = np.where(
         near < 0,
-        special.gammaincinv(half_df, special.ndtr(near)),
-        special.gammainccinv(half_df, special.ndtr(-near)),
+        scipy.special.gammaincinv(half_df, scipy.special.ndtr(near)),
+        scipy.special.gammainccinv(half_df, scipy.special.ndtr(-near)),
     )
     x = law.lowest + mean * (quantile / half_df)
     left, right = x[near < 0], x[near >= 0]
-    score = np.append(special.ndtri(law.cdf(left)), -special.ndtri(law.ccdf(right)))
+    score = np.append(scipy.special.ndtri(law.cdf(left)), -scipy.special.ndtri(law.ccdf(right)))
     return score, np.log(x - law.lowest)
 
 

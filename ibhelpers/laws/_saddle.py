@@ -33,13 +33,14 @@ def find_saddle(terms: Terms, x: Tensor, *, upper: bool) -> Saddle:
     low, high = _bracket(terms, x, upper)
     s, last = _first_guess(terms, x, upper).clamp(low, high), high - low
     s = torch.where(s.isnan(), (low + high) / 2.0, s)
+    twice_w, half_k = 2.0 * terms.w, terms.k / 2.0
     for _ in range(300):
         t, log_t_s, one_plus_u = _parametrise(terms, s, upper)
-        b = 2.0 * terms.w * t[:, None] / one_plus_u  # u / (1 + u)
+        b = twice_w * t[:, None] / one_plus_u  # u / (1 + u)
         delta, b2 = terms.delta / one_plus_u, b * b
         from_terms = 0.5 * (b * (terms.k + delta)).sum(-1)
         d1 = t * x - 1.0 - from_terms  # t phi'(t)
-        d2_of_terms = (b2 * (terms.k / 2.0 + delta)).sum(-1)
+        d2_of_terms = (b2 * (half_k + delta)).sum(-1)
         d2 = 1.0 + d2_of_terms  # t^2 phi''(t)
         if bool((d1.abs() < 1e-3 * d2.sqrt()).all()):
             break

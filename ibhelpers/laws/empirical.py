@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy
 import torch
-from scipy import special
 from torch import Tensor
 
 from .._arguments import ArrayLike, as_float64, generator_of, probability, whole
@@ -111,9 +111,9 @@ def fraction_limits(k: int, n: int, confidence: float = 0.95) -> tuple[float, fl
 
 def _clopper_pearson(k: np.ndarray, n: int, confidence: float) -> tuple[np.ndarray, np.ndarray]:
     alpha = 1 - probability("confidence", confidence)
-    low = np.where(k == 0, 0.0, special.betaincinv(np.maximum(k, 1), n - k + 1, alpha / 2))
-    high = np.where(k == n, 1.0, special.betaincinv(k + 1, np.maximum(n - k, 1), 1 - alpha / 2))
-    return low, high
+    low = scipy.special.betaincinv(np.maximum(k, 1), n - k + 1, alpha / 2)
+    high = scipy.special.betaincinv(k + 1, np.maximum(n - k, 1), 1 - alpha / 2)
+    return np.where(k == 0, 0.0, low), np.where(k == n, 1.0, high)
 
 
 def certified_bits(n: int, confidence: float = 0.95) -> float:

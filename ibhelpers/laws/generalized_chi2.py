@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 import torch
-from scipy import special
 from torch import Tensor
 
 from .._arguments import ArrayLike, Values, as_float64, finite, generator_of, number, whole
@@ -160,7 +160,7 @@ class GeneralizedChi2(Law):
         out = self._quantile(z)
         beyond = np.isnan(out)
         if beyond.any():
-            out[beyond] = self.ilogcdf(special.log_ndtr(z[beyond]))
+            out[beyond] = self.ilogcdf(scipy.special.log_ndtr(z[beyond]))
         return out
 
     @functools.cached_property

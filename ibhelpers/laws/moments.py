@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy
 import torch
-from scipy import special
 from torch import Tensor
 
 from .._arguments import ArrayLike, finite, generator_of, positive, whole
@@ -140,7 +140,7 @@ class Normal(Law):
         return -z * z / 2 - math.log(self.standard_deviation) - math.log(2 * math.pi) / 2
 
     def _ilogcdf(self, logp: Tensor) -> Tensor:
-        z = torch.from_numpy(special.ndtri_exp(logp.numpy()))
+        z = torch.from_numpy(scipy.special.ndtri_exp(logp.numpy()))
         return self._mean + self.standard_deviation * z
 
     def _standardise(self, x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
+import scipy
 
 from .._arguments import ArrayLike, by_name, finite
 from .._typed import typed
@@ -171,7 +171,7 @@ def show_quantiles(losses: ArrayLike, law: Law) -> Figure:
     ends = np.arange(1, min(n, 25) + 1)
     rank = np.unique(np.r_[ends, np.linspace(1, n, min(n, 450)).round().astype(int), n + 1 - ends])
     expected = law.icdf((rank - 0.5) / n)
-    low, high = (law.icdf(special.betaincinv(rank, n + 1 - rank, p)) for p in (0.025, 0.975))
+    low, high = (law.icdf(scipy.special.betaincinv(rank, n + 1 - rank, p)) for p in (0.025, 0.975))
     figure, ax = plt.subplots(figsize=(6, 5), layout="constrained")
     ax.fill_between(expected, low, high, color=COLOURS[0], alpha=0.2, label="95 % of samples")
     ax.plot(expected, expected, color="0.3", linewidth=0.8, label="the law")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 from .._typed import typed
@@ -77,6 +76,8 @@ def _in_notebook() -> bool:
 
 def _html(table: str, caption: str) -> str:
     """Give the table of pandas a caption, headers that say what they head, and room to scroll."""
+    from html import escape
+
     head, body = table.split("</thead>")
     head = re.sub(r"<th>\s*</th>", "<td></td>", head)
     head = re.sub(r"<th(?=[ >])", '<th scope="col"', head)

@@ -7,6 +7,7 @@ regressions of one-hot rows, and the class that a hypothesis predicts is that of
 
 from __future__ import annotations
 
+import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -47,6 +48,9 @@ def loss_function(loss: Loss, task: Task) -> Callable[[Tensor], Tensor]:
         raise ValueError(
             f"loss: found {loss!r}; give 'mse', 'zero_one', or a callable of (outputs, task)."
         )
+    if isinstance(loss, PointLoss):
+        of_points = _of_points(loss, task)
+        return lambda outputs: _checked_losses(of_points(outputs), outputs)
     return lambda outputs: _checked_losses(loss(outputs, task), outputs)
 
 
@@ -100,15 +104,7 @@ class PointLoss(ABC):
     @typed
     def __call__(self, outputs: Tensor, task: Task) -> Tensor:
         """Losses (b,) of the outputs (b, m, k) of b hypotheses."""
-        outputs = as_float64("outputs", outputs)
-        wanted = (task.n_test, task.n_outputs)
-        if outputs.ndim != 3 or tuple(outputs.shape[1:]) != wanted:
-            raise ValueError(
-                f"outputs: found shape {tuple(outputs.shape)}; give (hypotheses, "
-                f"{wanted[0]}, {wanted[1]}), one number for each test point and output."
-            )
-        bound = BoundLoss.of(self, task, outputs.device)
-        return bound.total(bound.costs(outputs.permute(1, 2, 0).contiguous()))
+        return _of_points(self, task)(as_float64("outputs", outputs))
 
 
 @dataclass(frozen=True)
@@ -135,12 +131,33 @@ class BoundLoss:
 
     def means(self, costs: Tensor) -> Tensor:
         """The mean cost of every group, (groups, b)."""
+        if len(self.sizes) == 1 and len(costs) == len(self.group):  # the usual case, short
+            return costs.sum(0, keepdim=True) / self.sizes
         sums = costs.new_zeros(len(self.sizes), costs.shape[1]).index_add_(0, self.group, costs)
         return sums / self.sizes[:, None]
 
     def total(self, costs: Tensor) -> Tensor:
         """Losses (b,) from the costs (m, b) of all points."""
         return self.means(costs).amax(0)
+
+
+def _of_points(loss: PointLoss, task: Task) -> Callable[[Tensor], Tensor]:
+    """Losses (b,) of outputs (b, m, k); the loss is bound to the task once for each device."""
+    bound_on = functools.cache(lambda device: BoundLoss.of(loss, task, device))
+    wanted = (task.n_test, task.n_outputs)
+
+    def losses(outputs: Tensor) -> Tensor:
+        if outputs.dtype != torch.float32:  # which whoever moves hypotheses in it has asked for
+            outputs = as_float64("outputs", outputs)
+        if outputs.ndim != 3 or tuple(outputs.shape[1:]) != wanted:
+            raise ValueError(
+                f"outputs: found shape {tuple(outputs.shape)}; give (hypotheses, "
+                f"{wanted[0]}, {wanted[1]}), one number for each test point and output."
+            )
+        bound = bound_on(outputs.device)
+        return bound.total(bound.costs(outputs.permute(1, 2, 0)))
+
+    return losses
 
 
 @dataclass(frozen=True)
