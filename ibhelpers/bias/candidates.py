@@ -36,9 +36,9 @@ from .._progress import progress_bar
 from .._typed import typed
 from ..laws import Quadrature, TailIntegralError
 from ..spaces import GaussianSpace
+from ..spaces.removals import refuse_out_of_reach
 from ..tasks import Task
 from ._complex import times
-from .inductive_bias import finite_bits
 
 _BLOCK = 2**21  # complex numbers in the largest temporary arrays
 _AXES = 3  # at most, along which the integral follows the movement
@@ -238,17 +238,17 @@ def _points(order: int, r: int, rest: int) -> tuple[np.ndarray, np.ndarray, np.n
 def _labels(space: GaussianSpace, task: Task, target_error: float, X: np.ndarray) -> _Labels:
     """The laws of the labels of candidates, from a posterior at the test points and at these."""
     law, spectrum = space.loss_law(task), space.spectrum(task)
-    finite_bits(law, target_error, "label")
-    (m, k), y = task.y_test.shape, np.concatenate([task.y_test, np.zeros((len(X), task.n_outputs))])
+    refuse_out_of_reach(law, target_error, "no label is worth a number of bits")
+    m, y = task.n_test, np.concatenate([task.y_test, np.zeros((len(X), task.n_outputs))])
     both = replace(task, X_test=np.concatenate([task.X_test, X]), y_test=y, labels_test=None)
     covariance = space.posterior(both).covariance
     free = spectrum.variance > spectrum.resolution
-    U, variance = spectrum.directions[:, free], spectrum.variance[free, None]
+    U = spectrum.directions[:, free]
     y_test = torch.tensor(task.y_test, dtype=torch.float64, device=space.device)
     R = U.T @ (spectrum.mean - y_test)
     rule = law.quadrature(target_error)
-    s = 2 * rule.nodes / (m * k)
-    damped = s / (1 + s * variance)
+    s, b = spectrum.damping(rule)
+    damped = s * b[free]
     return _Labels(
         rule,
         U.T @ covariance[:m, m:],

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .._arguments import ArrayLike, Values, as_array, as_float64
 from .._typed import typed
-from ..laws import GeneralizedChi2, Law, TailIntegralError
+from ..laws import Law, TailIntegralError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -204,18 +204,6 @@ def inductive_bias(law: Law, target_error: ArrayLike) -> InductiveBias:
     if errors is not None:
         return _rounded(log_p, errors, x, target, law)
     return InductiveBias(_plain(_bits(log_p)), _plain(target), law)
-
-
-def finite_bits(law: GeneralizedChi2, target_error: float, what: str) -> float:
-    """The bits at a target that is within reach; beyond, nothing is worth a number of them."""
-    bits = float(inductive_bias(law, target_error).bits)
-    if not math.isfinite(bits):
-        raise ValueError(
-            f"target_error: {target_error:g} is out of reach, for no loss is below "
-            f"{law.offset:.6g}, so that no {what} is worth a number of bits; give a larger target, "
-            "or a space with noise."
-        )
-    return bits
 
 
 def _within(

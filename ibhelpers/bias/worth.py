@@ -28,9 +28,10 @@ from .._progress import progress_bar
 from .._typed import typed
 from ..laws import Quadrature
 from ..spaces import GaussianSpace, Removals
+from ..spaces.removals import refuse_out_of_reach
 from ..tasks import Task
 from ._complex import times
-from .inductive_bias import finite_bits, inductive_bias
+from .inductive_bias import inductive_bias
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,8 +194,9 @@ def _prepared(
 ) -> tuple[Removals, Quadrature, float]:
     """What leaving out needs, the contour at the target, and the bits that all examples leave."""
     removals = space.removals(task)
-    bits = finite_bits(removals.law, target_error, "example")
-    return removals, removals.law.quadrature(target_error), bits
+    law = removals.law
+    refuse_out_of_reach(law, target_error, "no example is worth a number of bits")
+    return removals, law.quadrature(target_error), float(inductive_bias(law, target_error).bits)
 
 
 def _log_ratios(removals: Removals, rule: Quadrature, bits: float) -> tuple[Tensor, Tensor]:
@@ -203,8 +205,7 @@ def _log_ratios(removals: Removals, rule: Quadrature, bits: float) -> tuple[Tens
     a = removals.precision.diagonal()
     out, error = torch.empty_like(a), torch.empty_like(a)
     (m, n), k, N = H.shape, removals.alpha.shape[1], len(rule.nodes)
-    s = 2 * rule.nodes / (m * k)
-    b = _damping(removals, s)
+    s, b = removals.spectrum.damping(rule)
     # R B for every output and node, in real numbers: (m, 2 k N).
     rb = torch.view_as_real(removals.residual[:, :, None] * b[:, None]).reshape(m, -1)
     for rows in torch.arange(n, device=a.device).split(max(1, _BLOCK // ((k + 1) * N))):
@@ -221,19 +222,13 @@ def _log_ratios(removals: Removals, rule: Quadrature, bits: float) -> tuple[Tens
     return out, ~(error <= _ACCURACY * max(1.0, bits))
 
 
-def _damping(removals: Removals, s: Tensor) -> Tensor:
-    """1 / (1 + s Λ), (m, N)."""
-    return 1 / (1 + s * removals.spectrum.variance.clamp(min=0)[:, None])
-
-
 def _squared_errors(removals: Removals, rule: Quadrature) -> Tensor:
     """E[e_p²] given the loss, at every test point, summed over the outputs; (m,).
 
     Under weights exp(−tL) the errors are normal with the covariance C B and the mean B R.
     """
-    U, (m, k) = removals.spectrum.directions, removals.residual.shape
-    s = 2 * rule.nodes / (m * k)
-    b = _damping(removals, s)
+    U, k = removals.spectrum.directions, removals.residual.shape[1]
+    _, b = removals.spectrum.damping(rule)
     spread = k * times(U * U, removals.spectrum.variance.clamp(min=0)[:, None] * b)
     mean = times(U, (removals.residual[:, :, None] * b[:, None]).flatten(1))
     return rule.average(spread + (mean**2).unflatten(1, (k, -1)).sum(1))

@@ -22,7 +22,7 @@ from ..tasks import Task
 from ._conditioning import JITTERS, Conditioned
 from ._evidence import Evidence
 from .posterior import EPS, TINY
-from .removals import Removals
+from .removals import Removals, refuse_out_of_reach
 
 _DOUBT = 1e-4  # relative error that is told
 _LOST = 1e-6  # relative error beyond which no derivative is told
@@ -51,12 +51,7 @@ def refuse_removals(kernel: Kernel, jitter: float) -> NoReturn:
 def refuse_derivatives(kernel: Kernel, removals: Removals, target_error: float) -> None:
     """Derivatives of log P(loss <= ε) lose more digits than log P does."""
     law = removals.law
-    if not target_error > law.offset:
-        raise ValueError(
-            f"target_error: {target_error:g} is out of reach, for no loss is below "
-            f"{law.offset:.6g}, so that the bits are infinite and have no derivative; give a "
-            "larger target, or a space with noise."
-        )
+    refuse_out_of_reach(law, target_error, "the bits are infinite and have no derivative")
     at = torch.tensor([target_error], dtype=torch.float64, device=law.device)
     share = float(law.log_errors(at)) / max(1.0, abs(float(law.logcdf(target_error))))
     if removals.spectrum.jitter or not max(share, EPS * removals.condition) < _LOST:
@@ -72,6 +67,8 @@ def _refuse_contradictions(task: Task) -> None:
     """Without noise no hypothesis fits two targets for one input."""
     with np.errstate(over="ignore", invalid="ignore"):
         sums = task.X_train.sum(1)
+    if len(np.unique(sums)) == len(sums):  # the usual case, short
+        return
     _, which, counts = np.unique(sums, return_inverse=True, return_counts=True)
     rows: dict[bytes, int] = {}
     for row in np.flatnonzero(counts[which] > 1).tolist():  # equal inputs have equal sums
@@ -115,7 +112,8 @@ def refuse_what_cannot_fit(
 
     ``bytes_of`` says how many bytes any number of training examples takes.
     """
-    needed, free = bytes_of(n), free_memory(device)
+    needed = bytes_of(n)
+    free = free_memory(device, enough=needed)
     if needed <= free:
         return needed
     fits = bisect_right(range(n), free, key=bytes_of)

@@ -13,7 +13,7 @@ from torch import Tensor
 from .._arguments import as_float64, finite
 from .._progress import progress_bar
 from .._warnings import warn
-from ..laws import GeneralizedChi2, Rounding
+from ..laws import GeneralizedChi2, Quadrature, Rounding
 from .hypothesis_space import Hypotheses
 
 EPS, TINY = torch.finfo(torch.float64).eps, torch.finfo(torch.float64).tiny
@@ -148,6 +148,15 @@ class Spectrum:
             return outputs, torch.ones(b, dtype=torch.bool, device=z.device)
 
         return Hypotheses(r * k, draw, self.mean.device)
+
+    def damping(self, rule: Quadrature) -> tuple[Tensor, Tensor]:
+        """s = 2t/(mk) on the nodes t of a contour, (N,), and 1/(1 + s Λ), (m, N); both complex.
+
+        These are the eigenvalues of B = (I + sC)⁻¹, with which covariances shrink under weights
+        exp(−t loss).
+        """
+        s = 2 * rule.nodes / self.mean.numel()
+        return s, 1 / (1 + s * self.variance.clamp(min=0)[:, None])
 
     def loss_law(
         self,

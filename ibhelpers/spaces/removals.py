@@ -14,6 +14,15 @@ from ..laws import GeneralizedChi2
 from .posterior import Posterior, Spectrum
 
 
+def refuse_out_of_reach(law: GeneralizedChi2, target_error: float, lost: str) -> None:
+    """Below the smallest loss there is no contour, along which changes of the bits are reckoned."""
+    if not target_error > law.offset:
+        raise ValueError(
+            f"target_error: {target_error:g} is out of reach, for no loss is below "
+            f"{law.offset:.6g}, so that {lost}; give a larger target, or a space with noise."
+        )
+
+
 @dataclass(frozen=True)
 class Removals:
     r"""The posterior of all training examples, and how each of them enters it.

@@ -98,11 +98,9 @@ class Sensitivity:
 
 def _of_moments(removals: Removals, rule: Quadrature) -> tuple[Tensor, Tensor]:
     """The derivatives in the entries of the mean and of the covariance."""
-    U, variance = removals.spectrum.directions, removals.spectrum.variance.clamp(min=0)
-    R = removals.residual
-    m, k = R.shape
-    s = 2 * rule.nodes / (m * k)
-    damped = s / (1 + s * variance[:, None])  # s B in the directions of the spectrum, (m, N)
+    U, R = removals.spectrum.directions, removals.residual
+    s, b = removals.spectrum.damping(rule)
+    damped, k = s * b, R.shape[1]  # s B in the directions of the spectrum, (m, N)
     once = rule.average(damped)
     weighted = torch.view_as_real(damped * rule.weights)
     plain = torch.view_as_real(damped)
