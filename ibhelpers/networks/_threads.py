@@ -52,6 +52,12 @@ def in_order(
     ------
     Exception
         Whatever work raises; like an interruption, it stops the other parts at their next tick.
+
+    Notes
+    -----
+    Why not joblib (1.6 was tried): its threads keep the order, but after Ctrl-C they work on to the
+    end of their parts, no bar can move before a part is done, because the caller's thread waits in
+    joblib, and finished parts pile up while the caller is busy.
     """
     stopped, told = threading.Event(), deque[int]()
 
