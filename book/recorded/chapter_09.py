@@ -216,7 +216,7 @@ def photographs() -> list[ib.Task]:
     return recording.first_and_others(first, pool, 10, balanced=True)
 
 
-def teachers(teacher: str, d: int, *, n: int = 200, noise: float = 0.1) -> list[ib.Task]:
+def teachers(teacher: str, d: int, *, n: int = 200, noise: float = 0.01) -> list[ib.Task]:
     made = {"teacher": teacher, "intrinsic": d, "ambient": d, "noise": noise}
     sizes = {"n_train": n, "n_test": 200}
     return [ib.tasks.load("synthetic", **made, **sizes, seed=seed) for seed in range(25)]
@@ -263,7 +263,7 @@ def record_teachers():
         for noise in NOISES if teacher == "gp" else ():
             for d in (2, 8, 32):
                 asked = partial(bits_of_teacher, target=0.04 + noise**2)
-                parts[f"gp; {d}; {noise}"] = (asked, teachers("gp", d, noise=noise))
+                parts[f"gp; {d}; {noise}"] = (asked, teachers("gp", d, noise=noise**2))
     for d in (2, 8, 64):
         parts[f"examples; {d}; 0.1"] = (bits_of_truth, teachers("gp", d, n=1000))
     together("dimension_teachers", parts, of="25 teachers a point, 200 test points each")

@@ -25,7 +25,7 @@ def load(
     ambient: int = 20,
     teacher: str = "network",
     outputs: int = 1,
-    noise: float = 0.1,
+    noise: float = 0.01,
     seed: int = 0,
 ) -> Task:
     """A random teacher on inputs of chosen intrinsic dimension, with label noise; made here.
@@ -49,7 +49,7 @@ def load(
     outputs : int
         k, the number of targets.
     noise : float
-        Standard deviation of the normal noise on the targets of both sets.
+        Variance of the normal noise on the targets of both sets, as of a `GaussianSpace`.
     seed : int
         Seed of everything; the teacher, the embedding and the data have streams of their own.
 
@@ -80,7 +80,7 @@ def load(
     n = n_train + n_test
     z = of_inputs.standard_normal((n, d)) / np.sqrt(d)
     E = np.linalg.qr(of_embedding.standard_normal((D, d))).Q
-    y = draw_teacher(z, k, of_teacher) + noise * of_noise.standard_normal((n, k))
+    y = draw_teacher(z, k, of_teacher) + np.sqrt(noise) * of_noise.standard_normal((n, k))
     X = z @ E.T
     return Task(
         X[:n_train],
@@ -88,7 +88,7 @@ def load(
         X[n_train:],
         y[n_train:],
         name="synthetic",
-        source=f"simulated: {teacher} teacher on {d} of {D} dimensions, label noise {noise:g}",
+        source=f"simulated: {teacher} teacher on {d} of {D} dimensions, noise variance {noise:g}",
         scaling="inputs of mean square 1 in total, targets of variance 1 before the noise",
     )
 
