@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ._quickstart import quickstart
+from .command_line.quickstart import quickstart
 from .tasks import commands as data_commands
 
 
@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.command == "quickstart":
         return quickstart()
     if chosen.command == "bits":
-        from ._report import bits_of_table  # for which pandas and scikit-learn are imported
+        from .command_line.report import (
+            bits_of_table,  # for which pandas and scikit-learn are imported
+        )
 
         return bits_of_table(
             chosen.path,

@@ -9,8 +9,8 @@ from bs4 import BeautifulSoup
 from scipy.stats import norm
 
 import ibhelpers as ib
-from ibhelpers import _report
 from ibhelpers.__main__ import main
+from ibhelpers.command_line import _advice, report
 
 # A column that says nothing gets the longest lengthscale there is.
 pytestmark = pytest.mark.filterwarnings("ignore:the search ended on a bound")
@@ -68,7 +68,7 @@ def numbers(table):
 
 def test_the_numbers_are_those_of_the_package(table):
     path, _ = table
-    found = _report.examine(path, "price", seed=3)
+    found = report.examine(path, "price", seed=3)
     tasks = [ib.Task.from_frame(path, "price", seed=3 + i) for i in range(5)]
     assert found.task.y_test.tobytes() == tasks[0].y_test.tobytes()
     answered = [float((t.y_test**2).mean()) for t in tasks]  # the training mean is 0
@@ -105,8 +105,8 @@ def test_a_large_table_is_drawn_from(tmp_path, monkeypatch):
     frame = pd.DataFrame(rng.standard_normal((300, 2)), columns=list("ab"))
     frame["c"] = np.sin(frame["a"]) + 0.3 * rng.standard_normal(300)
     frame.to_csv(tmp_path / "large.csv", index=False)
-    monkeypatch.setattr(_report, "_MOST_ROWS", 80)
-    found = _report.examine(tmp_path / "large.csv", "c")
+    monkeypatch.setattr(report, "_MOST_ROWS", 80)
+    found = report.examine(tmp_path / "large.csv", "c")
     assert found.notes[0] == "80 of 300 rows, drawn at random." and found.task.n_train == 60
 
 
@@ -144,7 +144,7 @@ def reached(**change):
         "misses": np.full(5, 3.0),
         "answers": np.random.default_rng(0).normal(size=100) + 5,
     }
-    return _report.Reached(**plain | change)
+    return _advice.Reached(**plain | change)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def reached(**change):
     ],
 )
 def test_advice_follows_from_the_numbers(change, sentence):
-    assert sentence in " ".join(_report.advice("price", reached(**change), [3, 9]))
+    assert sentence in " ".join(_advice.advice("price", reached(**change), [3, 9]))
 
 
 def test_the_share_of_the_largest_answers_is_that_of_their_law():
@@ -182,7 +182,7 @@ def test_the_share_of_the_largest_answers_is_that_of_their_law():
     above = [norm.sf(q - i * sigma) for i in range(3)]
     largest = square * above[2] - 2 * mean * mean * above[1] + mean**2 * above[0]
     share = largest / (square - mean**2)
-    said = " ".join(_report.advice("price", reached(answers=values), []))
+    said = " ".join(_advice.advice("price", reached(answers=values), []))
     assert f"The largest twentieth of price makes {share:.0%} of what varies" in said
 
 
@@ -199,7 +199,7 @@ def test_the_share_of_the_largest_answers_is_that_of_their_law():
     ],
 )
 def test_no_advice_that_would_not_help(change, word):
-    assert word not in " ".join(_report.advice("price", reached(**change), []))
+    assert word not in " ".join(_advice.advice("price", reached(**change), []))
 
 
 def test_time_classes_and_doubts(tmp_path):
@@ -211,14 +211,14 @@ def test_time_classes_and_doubts(tmp_path):
     frame["y"] = np.where(frame["x"] + 0.5 * rng.normal(size=n) > 0, "up", "down")
     path = tmp_path / "days.csv"
     frame.to_csv(path, index=False)
-    found = _report.examine(path, "y", time="day")
+    found = report.examine(path, "y", time="day")
     assert "latest by day" in found.notes[0] and found.task.n_test == 22
     assert any(note.startswith("no counts the rows") for note in found.notes)
     assert set(found.rows["others expect"]) <= {"up", "down"} and "typical miss" not in found.bits
     assert found.rows["row"].max() <= n - 22  # training rows, by their number in the file
     numbers = frame.assign(y=3 * frame["x"], copy=0).drop(columns="day")
     numbers.to_csv(path, index=False)
-    notes = _report.examine(path, "y").notes
+    notes = report.examine(path, "y").notes
     assert any(note.startswith("x is the target but for its scale") for note in notes)
 
 
@@ -233,7 +233,7 @@ def test_rows_are_counted_as_in_the_file(tmp_path):
     lines[5:5] = [";", ""]
     path = tmp_path / "gaps.csv"
     path.write_text("x;y\n" + "\n".join(lines))
-    found = _report.examine(path, "y")
+    found = report.examine(path, "y")
     assert found.rows["row"].iloc[-1] == wrong + 1 + 2 * (wrong >= 5)
     assert found.rows["y"].iloc[-1] == 9.0
 
@@ -246,4 +246,4 @@ def test_a_rare_word_that_some_splits_lack(tmp_path):
     frame.to_csv(tmp_path / "rare.csv", index=False)
     inputs = {ib.Task.from_frame(frame, "y", seed=seed).n_inputs for seed in range(5)}
     assert len(inputs) > 1
-    assert np.isfinite(_report.examine(tmp_path / "rare.csv", "y").bits["least"]).all()
+    assert np.isfinite(report.examine(tmp_path / "rare.csv", "y").bits["least"]).all()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._draw import split
-from ._table import arguments_of
+from .prepared import arguments_of
 from .task import Task
 
 if TYPE_CHECKING:

@@ -280,7 +280,7 @@ class Task:
         >>> task.input_names
         ('area', 'town=A', 'town=B')
         """
-        from ._table import prepare  # whose pandas takes a second to import
+        from .prepared import prepare  # whose pandas takes a second to import
 
         prepared = prepare(
             frame,

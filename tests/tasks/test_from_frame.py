@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import ibhelpers as ib
-from ibhelpers.tasks._table import read
+from ibhelpers.tasks.prepared import read
 
 rng = np.random.default_rng(1)
 N = 200

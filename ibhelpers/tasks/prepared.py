@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arguments import generator_of, one_of, probability, whole
-from ._columns import (
+from ._frames import refuse_other_rows
+from ._textfile import SUFFIXES, read_text
+from .columns import (
     Inputs,
     Targets,
     counts_as_number,
@@ -26,8 +28,6 @@ from ._columns import (
     moments,
     refuse_what_is_no_number_or_category,
 )
-from ._frames import refuse_other_rows
-from ._textfile import SUFFIXES, read_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from . import laws, tasks
-from .bias import paper
-from .bias.inductive_bias import inductive_bias
-from .kernels import RBF
-from .spaces import GaussianSpace
-from .tasks import Task
+from .. import laws, tasks
+from ..bias import paper
+from ..bias.inductive_bias import inductive_bias
+from ..kernels import RBF
+from ..spaces import GaussianSpace
+from ..tasks import Task
 
 _TARGET = 0.01
 

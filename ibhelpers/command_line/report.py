@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._arguments import one_of
+from ..bias.compare import models as models_of
+from ..bias.inductive_bias import inductive_bias
+from ..bias.worth import worth
+from ..kernels import RBF, Matern
+from ..laws import GeneralizedChi2
+from ..spaces import GaussianSpace
+from ..tasks import Task
+from ..tasks.columns import floats, location_and_scale, moments
+from ..tasks.prepared import Prepared, prepare, read
 from ._advice import Reached, advice
-from ._arguments import one_of
-from .bias.compare import models as models_of
-from .bias.inductive_bias import inductive_bias
-from .bias.worth import worth
-from .kernels import RBF, Matern
-from .laws import GeneralizedChi2
-from .spaces import GaussianSpace
-from .tasks import Task
-from .tasks._columns import floats, location_and_scale, moments
-from .tasks._table import Prepared, prepare, read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,7 @@ class Report:
         """The report as one page that needs no other file."""
         import jinja2
 
-        template = (Path(__file__).parent / "_report.html").read_text(encoding="utf-8")
+        template = (Path(__file__).parent / "_page.html").read_text(encoding="utf-8")
         environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
         tables = {
             name: getattr(self, name).to_html(
