@@ -179,6 +179,18 @@ def test_quantiles_of_normal_scores_have_that_rank(seed):
     np.testing.assert_allclose(law.ccdf(x[~below]), stats.norm.sf(z[~below]), rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("count", "least", "df"),
+    [(20, 1e-2, 2), (30, 1e-2, 1), (50, 1e-3, 1), (80, 1e-5, 1), (50, 0.1, 9)],
+)
+def test_quantiles_keep_ten_digits_however_many_nodes_they_took(count, least, df):
+    """With 65 nodes rounding errors were magnified: seven digits were left of ten."""
+    law = ib.laws.GeneralizedChi2(np.geomspace(least, 1, count), df, 0)
+    z = np.linspace(-4.5, 4.5, 19)
+    exact = law.ilogcdf(stats.norm.logcdf(z))
+    np.testing.assert_allclose(law._quantile(z), exact, rtol=2e-10)
+
+
 def test_both_ways_of_sampling_have_one_distribution():
     law = law_of_many_terms(0)
     quickly = law.sample(20_000, seed=1)

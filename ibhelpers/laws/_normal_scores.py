@@ -31,7 +31,7 @@ class ScoreQuantile:
     Attributes
     ----------
     polynomial : Chebyshev
-        p, as a Chebyshev series on the range of the nodes, which is quick at many z.
+        p between the outermost nodes, as a Chebyshev series, which is quick at many z.
     floor : float
         c, in units of the loss.
     """
@@ -44,17 +44,15 @@ class ScoreQuantile:
         """The polynomial for a law, or None where 65 nodes do not give ten digits.
 
         Every other node must be predicted by the rest; until it is, new nodes are put between the
-        old. The polynomial that is returned runs through all and is better still.
+        old. The polynomial through all is better still, unless so many nodes, which are not just
+        Chebyshev's points, magnify rounding errors: the one that meets them best is returned.
         """
-        from numpy.polynomial import Chebyshev
-
         z, y = _exact_pairs(law, np.arange(17) / 16)
         while np.isfinite(z).all() and (np.diff(z) > 0).all():
             error = np.abs(_polynomial(z[::2], y[::2])(z[1::2]) - y[1::2]).max()
             if error < _TOLERANCE:
-                ends = [z[0], z[-1]]
-                series = Chebyshev.interpolate(_polynomial(z, y), len(z) - 1, domain=ends)
-                return cls(series, law.lowest)
+                both = _series(z, y), _series(z[::2], y[::2])
+                return cls(min(both, key=lambda p: np.abs(p(z) - y).max()), law.lowest)
             n = len(z) - 1
             if n == 64:
                 break
@@ -92,6 +90,13 @@ def _exact_pairs(law: Law, position: np.ndarray) -> tuple[np.ndarray, np.ndarray
     left, right = x[near < 0], x[near >= 0]
     score = np.append(scipy.special.ndtri(law.cdf(left)), -scipy.special.ndtri(law.ccdf(right)))
     return score, np.log(x - law.lowest)
+
+
+def _series(z: np.ndarray, y: np.ndarray) -> Chebyshev:
+    """The polynomial through (z, y) as a series."""
+    from numpy.polynomial import Chebyshev
+
+    return Chebyshev.interpolate(_polynomial(z, y), len(z) - 1, domain=[z[0], z[-1]])
 
 
 def _polynomial(z: np.ndarray, y: np.ndarray) -> BarycentricInterpolator:
