@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import linalg, special
 
 from .._arguments import ArrayLike, as_array, generator_of, whole
 from .._typed import typed
@@ -160,7 +160,7 @@ def _standardised(
     R = C / deviation / deviation[:, None]
     if np.abs(R - R.T).max() > 1e-10:
         raise ValueError("covariance: found a matrix that is not symmetric; C[i, j] is C[j, i].")
-    smallest = float(linalg.eigvalsh(R)[0])
+    smallest = float(scipy.linalg.eigvalsh(R)[0])
     if smallest < -1e-8:
         raise ValueError(
             f"covariance: found an eigenvalue of {smallest:.1g} of the correlations; those of a "
@@ -200,7 +200,7 @@ def _rarest_first(limit: Vector, R: Matrix) -> tuple[Vector, Matrix]:
 
 def _hazard(t: Any) -> Any:
     """φ(t) / Φ(-t), far in the tail too."""
-    return np.exp(-0.5 * t**2 - 0.5 * math.log(2 * math.pi) - special.log_ndtr(-t))
+    return np.exp(-0.5 * t**2 - 0.5 * math.log(2 * math.pi) - scipy.special.log_ndtr(-t))
 
 
 def _saddle(limit: Vector, A: Matrix) -> tuple[Vector, Vector]:
@@ -239,7 +239,7 @@ def _ceiling(limit: Vector, A: Matrix, x: Vector, mu: Vector) -> float:
     nothing is certain but that a probability is at most 1.
     """
     t = limit - A @ x - mu
-    psi = float((0.5 * mu**2 - x * mu + special.log_ndtr(-t)).sum())
+    psi = float((0.5 * mu**2 - x * mu + scipy.special.log_ndtr(-t)).sum())
     slope = (A.T @ _hazard(t) - mu)[:-1]
     return psi if np.abs(slope).max(initial=0.0) < 1e-6 else 0.0
 
@@ -253,11 +253,11 @@ def _log_weights(
         above = (
             limit[k] - A[k, :k] @ x[:k] - mu[k]
         )  # what the variable, less its mean, is to exceed
-        log_share = special.log_ndtr(-above)
+        log_share = scipy.special.log_ndtr(-above)
         psi += log_share
         if k + 1 < len(A):
             # log of a uniform number is minus an exponential one
-            z = -special.ndtri_exp(log_share - rng.standard_exponential(n))
+            z = -scipy.special.ndtri_exp(log_share - rng.standard_exponential(n))
             x[k] = mu[k] + np.maximum(z, above)
             psi += 0.5 * mu[k] ** 2 - x[k] * mu[k]
     return psi
