@@ -238,6 +238,28 @@ def test_columns_in_another_order():
     Task(train, TARGETS, pd.DataFrame(X), TARGETS)  # which has no names to compare
 
 
+NAMES = [
+    [0, 1, 2],
+    [1.5, 2.5, 3.5],
+    ["age", 1, 2],
+    [(0, "a"), (0, "b"), (1, "a")],
+    list(pd.date_range("2020-01-01", periods=3)),
+    pd.MultiIndex.from_product([["u"], ["a", "b", "c"]]),
+]
+
+
+@pytest.mark.parametrize("names", NAMES, ids=lambda names: repr(names[0]))
+def test_columns_of_any_names_in_another_order(names):
+    values = np.arange(12.0).reshape(4, 3)
+    train = pd.DataFrame(values, columns=names)
+    with pytest.raises(ValueError, match=r"X_test: .*another order.*X_test\[X_train.columns\]"):
+        Task(train, TARGETS, train.iloc[:, [1, 0, 2]], TARGETS)
+    with pytest.raises(ValueError, match=r"y_test: .*another order"):
+        Task(X, train, X, train.iloc[:, ::-1])
+    Task(train, TARGETS, train.copy(), TARGETS)
+    Task(train, TARGETS, pd.DataFrame(values, columns=[7, 8, 9]), TARGETS)  # counted anew
+
+
 def test_rows_in_another_order():
     train, y = pd.DataFrame(X), pd.Series(TARGETS)
     shuffled = y.loc[[2, 0, 1, 3]]
@@ -247,6 +269,16 @@ def test_rows_in_another_order():
     np.testing.assert_array_equal(task.y_train[:, 0], TARGETS[[2, 0, 1, 3]])
     with pytest.raises(ValueError, match=r"labels_test: .*another order"):
         Task(X, np.eye(2)[[0, 1, 0, 1]], train, np.eye(2)[[0, 1, 0, 1]], labels_test=shuffled)
+
+
+def test_labels_of_rows_that_are_one_cold():
+    """A class whose column is the smallest: the largest output would never be right."""
+    labels = [0, 2, 1, 0]
+    for code in (-np.eye(3), 1 - np.eye(3)):
+        with pytest.raises(ValueError, match=r"labels_train: .*column \d is the largest"):
+            Task(X, code[labels], X, np.eye(3)[labels], labels_train=labels)
+    Task(X, 1 - np.eye(3)[labels], X, np.eye(3)[labels], labels_train=[2, 1, 0, 1])  # two labels
+    Task(X, -np.eye(2)[[0, 1, 1, 0]], X, TARGETS[:, None] * [1, 1], labels_train=[1, 0, 0, 1])
 
 
 @pytest.mark.parametrize("code", [np.eye(3), 2 * np.eye(3) - 1, 0.1 + 0.8 * np.eye(3)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
 from typing import Any
 
 from .._arrays import column_names
@@ -11,9 +12,9 @@ from .._arrays import column_names
 def refuse_other_columns(train: str, a: Any, test: str, b: Any) -> None:
     """Refuse two frames of several named columns that are not the same, or not in one order."""
     names, others = _columns(a), _columns(b)
-    if names is None or others is None or len(names) != len(others) or names == others:
+    if len(names) != len(others) or names == others:
         return
-    if sorted(names) == sorted(others):
+    if Counter(names) == Counter(others):
         i = next(i for i, (p, q) in enumerate(zip(names, others, strict=True)) if p != q)
         arrow = hasattr(a, "column_names") and hasattr(b, "select")
         remedy = f".select({train}.column_names)" if arrow else f"[{train}.columns]"
@@ -21,6 +22,8 @@ def refuse_other_columns(train: str, a: Any, test: str, b: Any) -> None:
             f"{test}: found the columns of {train} in another order (column {i} is {others[i]!r}, "
             f"and {names[i]!r} there); give {test}{remedy}."
         )
+    if not all(isinstance(name, str) for name in names + others):
+        return  # numbers may have been counted anew, as pandas does
     strange = [name for name in others if name not in names]
     raise ValueError(
         f"{test}: found columns that {train} lacks, such as {strange[0] if strange else others!r}; "
@@ -41,7 +44,10 @@ def refuse_other_rows(inputs: str, a: Any, other: str, b: Any) -> None:
     )
 
 
-def _columns(value: Any) -> list[str] | None:
-    """Names of the columns of a data frame of any library, if it has several that are named."""
-    names = column_names(value) or []
-    return names if len(names) > 1 else None
+def _columns(value: Any) -> list[Hashable]:
+    """Names of the columns of a data frame of any library, if it has several."""
+    found: Any = column_names(value)
+    if found is None and hasattr(value, "iloc"):  # of pandas, whose names may be anything
+        found = getattr(value, "columns", None)
+    names = [] if found is None else list(found)
+    return names if len(names) > 1 else []

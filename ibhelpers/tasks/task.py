@@ -182,14 +182,14 @@ class Task:
                     f"labels_{part}: found labels from {labels.min()} to {labels.max()}, but "
                     f"y_{part} has {y.shape[1]} columns; labels count the columns from 0."
                 )
-            contradict = np.flatnonzero(y.argmax(axis=1) != labels)
-            if one_hot(y) and len(contradict):
+            contradict = np.flatnonzero(y[np.arange(len(y)), labels] < y.max(axis=1))
+            if (one_hot(y) or one_hot(-y)) and len(contradict):
                 row = int(contradict[0])
                 raise ValueError(
                     f"labels_{part}: found {len(contradict)} labels that contradict the one-hot "
                     f"rows of y_{part}; the first is row {row}, labelled {labels[row]}, where "
-                    f"column {y[row].argmax()} is hot. Make both from the same labels, as with "
-                    "y = numpy.eye(k)[labels]."
+                    f"column {y[row].argmax()} is the largest. Make both from the same labels, as "
+                    "with y = numpy.eye(k)[labels]."
                 )
 
     @property
