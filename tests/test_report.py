@@ -43,7 +43,7 @@ def test_a_wrong_row_is_found_and_the_page_stands_alone(table, tmp_path, capsys)
     bits, models, rows, kinds = map(numbers, page.find_all("table"))
     assert (bits["least"] <= bits["bits, on average"]).all()
     assert bits["bits, on average"].is_monotonic_increasing
-    assert models["test_loss"].is_monotonic_increasing and len(models) == 8
+    assert models["error"].is_monotonic_increasing and len(models) == 8
     assert rows["row"].iloc[-1] == wrong + 1 and rows["bits saved"].iloc[-1] < 0
     assert rows["price"].iloc[-1] - rows["others expect"].iloc[-1] == pytest.approx(12, abs=1.5)
     assert kinds["log evidence, nats"].is_monotonic_decreasing
@@ -142,6 +142,7 @@ def reached(**change):
         "best_name": "random forest",
         "best_bits": 7.0,
         "misses": np.full(5, 3.0),
+        "wrong": None,
         "answers": np.random.default_rng(0).normal(size=100) + 5,
     }
     return _advice.Reached(**plain | change)
@@ -167,6 +168,9 @@ def reached(**change):
         ({"average": np.full(5, -7.0), "halved": np.full(5, 0.1)}, "did not help"),
         ({"average": np.full(5, -0.1), "halved": np.full(5, -9.0)}, "changed little: 0.0 points"),
         ({"best": np.full(5, 0.6), "best_bits": np.inf}, "It provides infinitely many bits"),
+        ({"misses": None, "wrong": np.full(5, 0.04)}, "; 4.0% of the rows get a wrong class"),
+        ({"noise": 0.45, "best": np.full(5, 0.7)}, "About 30% of what varies looks like noise"),
+        ({}, "Check rows 3, 9 first: without them"),
         ({"answers": LOG_NORMAL}, "learn log(price): give it as a column"),
         ({"answers": np.maximum(LOG_NORMAL - 1, 0)}, "learn log1p(price)"),
     ],
@@ -220,6 +224,26 @@ def test_time_classes_and_doubts(tmp_path):
     numbers.to_csv(path, index=False)
     notes = report.examine(path, "y").notes
     assert any(note.startswith("x is the target but for its scale") for note in notes)
+
+
+def test_rows_to_check_are_those_that_the_others_contradict(tmp_path):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(160, 2))
+    right = np.where(x.sum(axis=1) > 0, "up", "down")
+    recorded = right.copy()
+    flipped = np.flatnonzero(np.abs(x.sum(axis=1)) > 1.5)[:12]  # far from the border
+    recorded[flipped] = np.where(right[flipped] == "up", "down", "up")
+    frame = pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "way": recorded})
+    path = tmp_path / "ways.csv"
+    frame.to_csv(path, index=False)
+    found = _report.examine(path, "way")
+    (check,) = [sentence for sentence in found.advice if sentence.startswith("Check")]
+    suspects = [int(n) for n in re.findall(r"\d+", check)]
+    rows = found.rows.set_index("row").loc[suspects]
+    assert (rows["others expect"] != rows["way"]).all() and (rows["bits saved"] < 0).all()
+    assert set(suspects) & set(flipped + 1)
+    wrong = found.models.set_index("candidate")["test_error_rate"]["average of the hypotheses"]
+    assert f"{wrong:.1%} of the rows get a wrong class" in found.advice[0]
 
 
 def test_rows_are_counted_as_in_the_file(tmp_path):

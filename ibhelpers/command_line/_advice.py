@@ -34,6 +34,8 @@ class Reached:
         Its name, and the bits that it provides on average.
     misses : ndarray or None
         Typical misses of the average, in the unit of the target; None for classes.
+    wrong : ndarray or None
+        Error rates of the average; None for numbers.
     answers : ndarray or None
         The target of the training rows of the first split, in its unit; None for classes.
     """
@@ -47,6 +49,7 @@ class Reached:
     best_name: str
     best_bits: float
     misses: np.ndarray | None
+    wrong: np.ndarray | None
     answers: np.ndarray | None
 
 
@@ -61,11 +64,14 @@ def advice(target: str, found: Reached, suspects: Sequence[int]) -> list[str]:
         )
     else:
         miss = "" if found.misses is None else f", with a typical miss of {found.misses.mean():.3g}"
+        if found.wrong is not None:
+            miss = f"; {found.wrong.mean():.1%} of the rows get a wrong class"
         said.append(
             f"{found.n_train:,} rows are enough to explain {_percent(mean)} of what varies in "
             f"{target} ({_percent(least)} to {_percent(most)}, by the split){miss}. That is what "
             "the average of all hypotheses does that agree with the rows. A single one of them, "
-            f"drawn at random, explains {_percent(found.typical.mean())}: that much needs no bits."
+            f"drawn at random, explains {_percent(found.typical.mean())}: for that, less than one "
+            "bit is needed."
         )
     said.append(_about_rows(found))
     said.append(_about_models(found))
@@ -74,9 +80,11 @@ def advice(target: str, found: Reached, suspects: Sequence[int]) -> list[str]:
     if found.answers is not None:
         said += _about_size(target, found.answers)
     if suspects:
+        it = "them" if len(suspects) > 1 else "it"
         said.append(
-            f"Check rows {', '.join(f'{row:,}' for row in suspects)} first: of all rows they "
-            "mislead most. See below what the others would expect of them."
+            f"Check {'rows' if len(suspects) > 1 else 'row'} "
+            f"{', '.join(f'{row:,}' for row in suspects)} first: without {it} the rest predicts "
+            f"unseen rows better, and it expects something else of {it}. See below what."
         )
     return said
 
@@ -131,7 +139,8 @@ def _about_models(found: Reached) -> str:
 
 
 def _about_noise(found: Reached) -> str:
-    limit = max(1 - found.noise, found.average.mean())  # what is explained is no noise
+    # What is explained is no noise.
+    limit = max(1 - found.noise, found.average.mean(), found.best.mean())
     said = (
         f"About {_percent(1 - limit)} of what varies looks like noise: rows that are alike have "
         f"different answers. Do not expect a model to explain more than {_percent(limit)} of it."

@@ -36,7 +36,9 @@ _MOST_ROWS = 2000  # of the table; more are drawn from
 _SPLITS = 5
 _SHARES = (0.5, 0.75, 0.9)  # of what varies, to be explained: the targets
 _PAID = 20  # bits, which buy the target error at which rows are worth something
-_FORMATS = {"explained": "{:.0%}".format}  # of columns that are shares
+_WORDS = {"candidate": "model", "test_loss": "error", "test_error_rate": "wrong"}
+_FORMATS = {name: "{:.0%}".format for name in ("explained", "wrong")}  # of shares
+_PRINTED = 8  # columns of a row that a terminal shows
 _SHOWN = 10  # most and least valuable rows
 _SUSPECTS = 3  # rows to be checked first
 _MOST_LENGTHS = 30  # inputs for which each gets a lengthscale of its own
@@ -87,9 +89,9 @@ class Report:
         template = (Path(__file__).parent / "_page.html").read_text(encoding="utf-8")
         environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
         tables = {
-            name: getattr(self, name).to_html(
-                index=False, border=0, float_format=_short, formatters=_FORMATS
-            )
+            name: getattr(self, name)
+            .rename(columns=_WORDS if name == "models" else {})
+            .to_html(index=False, border=0, float_format=_short, formatters=_FORMATS)
             for name in ("kinds", "bits", "models", "rows")
         }
         return environment.from_string(template).render(
@@ -131,10 +133,11 @@ def bits_of_table(path: str, target: str, output: str | None, **options: Any) ->
     print("\nWhat was done:")
     for note in found.notes:
         print(note)
-    for table in (found.bits, found.models):
+    for table in (found.bits, found.models.rename(columns=_WORDS)):
         print(f"\n{table.to_string(index=False, float_format=_short, formatters=_FORMATS)}")
-    print(f"\nrows that save, and cost, most bits:\n{found.rows.to_string(index=False)}")
-    print(f"\nAs a page, with a figure: {place}")
+    rows = found.rows.iloc[:, :_PRINTED].to_string(index=False)
+    print(f"\nrows that save, and cost, most bits:\n{rows}")
+    print(f"\nAs a page, with figures and all columns: {place}")
     return 0
 
 
@@ -162,7 +165,8 @@ def examine(path: Any, target: str, *, seed: int = 0, **options: Any) -> Report:
         f"{task.n_inputs} inputs; {_SPLITS} splits: {task.source.rpartition('; ')[2]}.",
         f"{task.scaling}.",
         f"Hypotheses are {kinds.iloc[0]['hypotheses']}, chosen by the evidence of "
-        f"{min(task.n_train, _COMPARED):,} training rows; the noise is {space.noise:.3g}.",
+        f"{min(task.n_train, _COMPARED):,} training rows. They take "
+        f"{min(space.noise / _of_the_mean(task), 1):.0%} of what varies for noise.",
         *_doubts(frame, target, task),
     ]
     by_split = _models(each, spaces, laws, seed)
@@ -173,7 +177,8 @@ def examine(path: Any, target: str, *, seed: int = 0, **options: Any) -> Report:
     constant = np.array([_of_the_mean(one) for one in each])
     average = np.array([_of_the_average(law) for law in laws])
     best = models[models["candidate"] != _AVERAGE].iloc[0]
-    rows = _rows(frame, frame.index[splits[0].train], target, space, task, laws[0], deviation)
+    names = frame.index[splits[0].train]
+    rows, suspects = _rows(frame, names, target, space, task, laws[0], deviation)
     reached = Reached(
         n_train=task.n_train,
         typical=1 - np.array([law.mean() for law in laws]) / constant,
@@ -184,9 +189,9 @@ def examine(path: Any, target: str, *, seed: int = 0, **options: Any) -> Report:
         best_name=best["candidate"],
         best_bits=best["bits"],
         misses=np.sqrt(average) * deviation if deviation else None,
+        wrong=_wrong(by_split),
         answers=answers,
     )
-    against = rows[rows["bits saved"] < 0]["row"].iloc[::-1][:_SUSPECTS].tolist()
     return Report(
         task=task,
         space=space,
@@ -195,7 +200,7 @@ def examine(path: Any, target: str, *, seed: int = 0, **options: Any) -> Report:
         models=models,
         rows=rows,
         law=laws[0],
-        advice=advice(target, reached, sorted(against)),
+        advice=advice(target, reached, suspects),
         notes=notes,
     )
 
@@ -343,6 +348,13 @@ def _models(
     return pd.concat(found)
 
 
+def _wrong(by_split: pd.DataFrame) -> np.ndarray | None:
+    """The error rates of the average of the hypotheses; None where there are no classes."""
+    if "test_error_rate" not in by_split:
+        return None
+    return by_split.loc[by_split["candidate"] == _AVERAGE, "test_error_rate"].to_numpy()
+
+
 def _rows(
     frame: pd.DataFrame,
     names: pd.Index,
@@ -351,25 +363,34 @@ def _rows(
     task: Task,
     law: GeneralizedChi2,
     deviation: float,
-) -> pd.DataFrame:
-    """The training rows that save most bits, and those that cost most, and what others expect."""
+) -> tuple[pd.DataFrame, list[int]]:
+    """The training rows that save most bits, and those that cost most, and what others expect.
+
+    Beside them the numbers of those that cost most of all of which the others expect something
+    else: another class, or a number two of their own standard deviations away.
+    """
     reached = float(law.ilogcdf(-_PAID * np.log(2)))
     saved = worth(space, task, reached).training
     order = np.argsort(-saved)
     shown = np.concatenate([order[:_SHOWN], order[_SHOWN:][-_SHOWN:]])
-    others = space.leave_one_out(task).mean.numpy()[shown]
+    left_out = space.leave_one_out(task)
+    others, known = left_out.mean.numpy()[shown], task.y_train[shown]
     table = frame.loc[names[shown]]
     if deviation:
         mean = floats(frame.loc[names, target]).mean()
         expected: list[Any] = [_short(mean + deviation * value) for value in others[:, 0]]
+        away = np.abs(others - known)[:, 0] / np.sqrt(left_out.variance.numpy()[shown])
+        contradicted = away > 2
     else:
         expected = [(task.output_names or ())[i] for i in others.argmax(axis=1)]
+        contradicted = others.argmax(axis=1) != known.argmax(axis=1)
     rest = table.drop(columns=[target, *(["row"] if "row" in table else [])])
     rest.insert(0, "row", names[shown] + 1)
     rest.insert(1, "bits saved", saved[shown].round(3))
     rest.insert(2, target, table[target], allow_duplicates=True)
     rest.insert(3, "others expect", expected, allow_duplicates=True)
-    return rest
+    against = rest["row"][(saved[shown] < 0) & contradicted].iloc[::-1]
+    return rest, sorted(against[:_SUSPECTS].tolist())
 
 
 def _doubts(frame: pd.DataFrame, target: str, task: Task) -> list[str]:
@@ -463,5 +484,5 @@ def _short(value: float) -> str:
     """A number with four digits, no power of ten; infinity as a word."""
     if np.isinf(value):
         return "infinite"
-    decimals = 0 if abs(value) < 1e-9 else min(4, max(0, 3 - math.floor(math.log10(abs(value)))))
+    decimals = 0 if abs(value) < 5e-5 else min(4, max(0, 3 - math.floor(math.log10(abs(value)))))
     return f"{value:,.{decimals}f}"

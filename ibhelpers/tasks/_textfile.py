@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ._columns import MOST_CODES
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -146,8 +148,9 @@ def _refuse_torn(text: str, separator: str, path: Path) -> None:
             raise ValueError(
                 f"frame: {str(path)!r} is torn: its first line has {wanted} columns, divided by "
                 f"{_SEPARATORS[separator]}, and line {rows.line_num} has {len(row)}: "
-                f"{separator.join(row)[:60]!r}. Mend that line; text that holds the separator, and "
-                "numbers with decimal commas, must stand in quotes."
+                f"{separator.join(row)[:60]!r}. Mend that line; text that holds the separator"
+                f"{', and numbers with decimal commas,' if separator == ',' else ''} must stand in "
+                "quotes."
             )
 
 
@@ -184,7 +187,7 @@ def _with_decimal_commas(table: pd.DataFrame) -> list[str]:
     Raises
     ------
     ValueError
-        If the commas may as well divide thousands.
+        If the commas may as well divide thousands, or there is text among the numbers.
     """
     found: list[str] = []
     doubtful: list[str] = []
@@ -197,6 +200,8 @@ def _with_decimal_commas(table: pd.DataFrame) -> list[str]:
             (doubtful if with_comma.str.fullmatch(_THOUSANDS).all() else found).append(column)
         elif texts.str.fullmatch(rf"{_THOUSANDS.pattern}|\s*[-+]?\d+(\.\d+)?\s*").all():
             doubtful.append(column)
+        else:
+            _refuse_text_among_commas(column, texts)
     if doubtful and not found:
         raise ValueError(
             f"frame: column {doubtful[0]!r} holds numbers with commas, such as "
@@ -204,6 +209,19 @@ def _with_decimal_commas(table: pd.DataFrame) -> list[str]:
             "divide thousands or be decimal; take the commas out, or write decimal points."
         )
     return [c for c in table.columns if c in found or c in doubtful]
+
+
+def _refuse_text_among_commas(column: str, texts: pd.Series) -> None:
+    """Refuse numbers with decimal commas but for a few entries: they are no categories."""
+    plain = texts.str.fullmatch(_DECIMAL_COMMA)
+    commas = texts[plain & texts.str.contains(",", regex=False)]
+    if commas.nunique() > MOST_CODES:
+        others = texts[~plain]
+        raise ValueError(
+            f"frame: column {column!r} holds {plain.sum():,} numbers with commas, and "
+            f"{len(others):,} entries that are none: the first is {others.iloc[0]!r}, in row "
+            f"{others.index[0] + 1}. Mend these, or leave them empty."
+        )
 
 
 def _refuse_dots(raw: pd.DataFrame, columns: list[str]) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_CATEGORIES = 50
-_MOST_CODES = 10  # different numbers that stand beside text as names, such as 0, 1, 2, 3+
+MOST_CODES = 10  # different numbers that stand beside text as names, such as 0, 1, 2, 3+
 
 
 @dataclass(frozen=True)
@@ -261,13 +261,13 @@ def _refuse_text_among_numbers(cannot: str, known: pd.Series) -> None:
     texts = known.astype(str)
     numbers = pd.to_numeric(texts, errors="coerce")
     others = texts[numbers.isna()]
-    if len(others) and numbers.nunique() > _MOST_CODES:
+    if len(others) and numbers.nunique() > MOST_CODES:
         raise ValueError(
             f"{cannot} {len(texts) - len(others):,} numbers, and {len(others):,} entries that are "
             f"none: the first is {others.iloc[0]!r}, in row {others.index[0] + 1}. Mend these, or "
             "leave them empty."
         )
-    if others.nunique() > _MOST_CATEGORIES and _dated(others) is not None:
+    if others.nunique() > MOST_CODES and _dated(others) is not None:
         raise ValueError(
             f"{cannot} dates, such as {others.iloc[0]!r}. Name it as time to test on the latest "
             "rows, make numbers of it, or drop it: drop=[...]."

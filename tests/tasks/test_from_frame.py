@@ -260,6 +260,18 @@ def test_whatever_the_separator_encoding_and_decimals_it_is_one_table(seed, tmp_
             "a,b\n" + "\n".join(f"{i % 28 + 1}.3.20{i},{i}" for i in range(10, 99)),
             "holds dates, such as",
         ),
+        (
+            "a,b\n" + "\n".join(f"2024-03-{i:02d},{i}" for i in range(10, 28)),
+            "holds dates, such as '2024-03-10'",
+        ),
+        (
+            "a;b\n" + "\n".join(f"{i},5;{i}" for i in range(30)) + "\nn.v.;1\n31,5;2\n",
+            "31 numbers with commas, and 1 entries that are none: the first is 'n.v.', in row 31",
+        ),
+        (
+            "a;b\n1;2\n3;4;5\n6;7\n8;9\n",
+            "'3;4;5'. Mend that line; text that holds the separator mu",
+        ),
         ("a,b\n1,2\n?,3\n4,5\n6,7\n", "missing values: 1 in 'a'"),
     ],
 )
