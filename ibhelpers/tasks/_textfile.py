@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._columns import MOST_CODES
+from .columns import MOST_CODES
 
 if TYPE_CHECKING:
     import pandas as pd
