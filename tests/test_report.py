@@ -236,7 +236,7 @@ def test_rows_to_check_are_those_that_the_others_contradict(tmp_path):
     frame = pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "way": recorded})
     path = tmp_path / "ways.csv"
     frame.to_csv(path, index=False)
-    found = _report.examine(path, "way")
+    found = report.examine(path, "way")
     (check,) = [sentence for sentence in found.advice if sentence.startswith("Check")]
     suspects = [int(n) for n in re.findall(r"\d+", check)]
     rows = found.rows.set_index("row").loc[suspects]
