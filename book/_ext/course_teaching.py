@@ -49,6 +49,28 @@ def reading(notebook) -> str:
     return re.sub(r" to read.*| for the.*", "", found[1])
 
 
+def duration() -> str:
+    """How long all chapters take, and the first seven."""
+    minutes = [
+        (in_minutes(reading(notebook)), sum(make_editions.expected_minutes(notebook.cells).values()))
+        for _, notebook, _ in notebooks()
+    ]
+
+    def hours(some: list[tuple[int, int]]) -> str:
+        return f"{sum(map(sum, some)) / 60:.0f} hours"
+
+    return (
+        f"{len(minutes)} chapters, about {hours(minutes)} with their exercises; the core, chapters "
+        f"00 to 06, {hours(minutes[:7])}"
+    )
+
+
+def in_minutes(said: str) -> int:
+    """A time that a chapter names: "an hour", "fifty minutes", "40 minutes"."""
+    number = said.split()[0]
+    return {"an": 60, "fifty": 50}.get(number) or int(number)
+
+
 def prerequisites() -> str:
     """The chapters as a graph: an arrow leads from each to those that need it."""
     edges = {path.name[:2]: needs(notebook) for path, notebook, _ in notebooks()}
@@ -135,15 +157,17 @@ def asked(name: str, question) -> list[str]:
     return [*lines, "", *answers, ":::", ""]
 
 
-MADE = {"times": times, "prerequisites": prerequisites, "quizzes": quizzes}
+MADE = {"times": times, "prerequisites": prerequisites, "quizzes": quizzes, "duration": duration}
 
 
 def fill(app, docname, source):
     """Put them where a page asks for them."""
-    if docname.startswith("book/teaching/"):
+    if docname.startswith("book/"):
         for name, make in MADE.items():
             if f"<!-- {name} -->" in source[0]:
-                text = make().replace("](../notebooks", "](../../notebooks")  # a folder deeper
+                text = make()
+                if docname.startswith("book/teaching/"):  # a folder deeper
+                    text = text.replace("](../notebooks", "](../../notebooks")
                 source[0] = source[0].replace(f"<!-- {name} -->", text)
 
 
