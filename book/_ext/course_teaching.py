@@ -52,7 +52,10 @@ def reading(notebook) -> str:
 def duration() -> str:
     """How long all chapters take, and the first seven."""
     minutes = [
-        (in_minutes(reading(notebook)), sum(make_editions.expected_minutes(notebook.cells).values()))
+        (
+            in_minutes(reading(notebook)),
+            sum(make_editions.expected_minutes(notebook.cells).values()),
+        )
         for _, notebook, _ in notebooks()
     ]
 
