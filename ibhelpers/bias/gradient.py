@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from .._arguments import non_negative
+from .._arguments import positive
 from .._typed import typed
 from ..spaces import GaussianSpace
 from ..tasks import Task
@@ -88,9 +88,10 @@ def gradient(
     Raises
     ------
     ValueError
-        If the target is out of reach; if the space is none whose kernel, noise and targets make its
-        posterior; if rounding leaves the derivatives no six digits; if ``inputs`` are asked for and
-        the kernel has no derivative in them, or none known; and as for `GaussianSpace.posterior`.
+        If the target is not positive, or no loss is below it, as may be without noise; if the space
+        is none whose kernel, noise and targets make its posterior; if rounding leaves the
+        derivatives no six digits; if ``inputs`` are asked for and the kernel has no derivative in
+        them, or none known; and as for `GaussianSpace.posterior`.
 
     Notes
     -----
@@ -109,7 +110,7 @@ def gradient(
       lengthscale -137.219
       noise +3996.55
     """
-    target_error = non_negative("target_error", target_error)
+    target_error = positive("target_error", target_error)
     if not isinstance(space, GaussianSpace):
         raise ValueError(
             f"space: found {type(space).__name__}; derivatives of the bits are known for a "
