@@ -44,6 +44,7 @@ CALLS = {
         ]
     },
     "GaussianSpace.learning_curve": {"task": FEW, "sizes": [2]},
+    "GaussianSpace.probed_law": {"task": FEW, "seed": 0, "probes": 8, "steps": 4},
     "GaussianSpace.sample_hypotheses": {"task": FEW, **SAMPLED, **QUIET},
     "GaussianSpace.sensitivity": {"task": FEW, "target_error": 0.5},
     "GaussianSpace.sample_losses": {"task": FEW, **SAMPLED, **QUIET},
@@ -144,6 +145,7 @@ CALLS = {
         f"laws.{name}.sample": SAMPLED for name in ("Empirical", "GeneralizedChi2", "Normal", "Law")
     },
     "laws.GeneralizedPareto.sample": SAMPLED,
+    "laws.ProbedChi2.sample": SAMPLED,
     **{
         f"laws.Law.{name}": {"x": 2.0}
         for name in ("logcdf", "logccdf", "logpdf", "cdf", "ccdf", "pdf")
@@ -221,6 +223,7 @@ OF = {
     "laws.GeneralizedPareto": laws.GeneralizedPareto.fit(LOSSES),
     "laws.Law": laws.Normal(2.0, 1.0),
     "laws.Normal": laws.Normal(2.0, 1.0),
+    "laws.ProbedChi2": NOISY.probed_law(FEW, seed=0, probes=8, steps=4),
     "laws.ProfileLikelihood": FITTED.profile,
     "laws.ScaledNoncentralChi2": FITTED,
     "losses.PointLoss": ib.losses.ErrorRate(),
@@ -245,8 +248,13 @@ EXCUSED = {
                 "bounds.Estimate",
             ),
             *("bounds.ParameterEstimates", "bounds.UpperBound", "compare.Draws"),
-            *("laws.LossDistance", "laws.OrthantEstimate", "laws.ProfileLikelihood"),
-            *("laws.Quadrature", "laws.Rounding"),
+            *(
+                "laws.LossDistance",
+                "laws.OrthantEstimate",
+                "laws.ProfileLikelihood",
+                "laws.ProbedChi2",
+            ),
+            *("laws.Quadrature", "laws.Resolution", "laws.Rounding"),
             *("laws.TailIntegralError", "laws.TiltedEstimate", "networks.TrainedEnsemble"),
             *("paper.ErrorDecomposition", "spaces.Assessment", "spaces.Choice"),
             *(
@@ -274,8 +282,10 @@ EXCUSED = {
             *("bias.BridgeTrace.error_within", "laws.Quadrature.of", "laws.Quadrature.average"),
             *("laws.Quadrature.ratio", "laws.Rounding.in_units", "laws.Rounding.of_exponent"),
             *(
+                "laws.ProbedChi2.log_limits",
                 "laws.Rounding.log_upper",
                 "spaces.Spectrum.of",
+                "spaces.Spectrum.damping",
                 "spaces.Spectrum.draw",
             ),
         ],

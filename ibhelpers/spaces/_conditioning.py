@@ -82,6 +82,14 @@ class Conditioned(abc.ABC):
     def largest_weight(self) -> float:
         """The largest entry of half."""
 
+    def gram_times(self, V: Float64[Tensor, "m r"]) -> Float64[Tensor, "m r"]:
+        """Half halfᵀ V, without half halfᵀ."""
+        return self._half_times(self._half_transposed(V, self.n_train))
+
+    @abc.abstractmethod
+    def _half_times(self, sides: Float64[Tensor, "n r"]) -> Float64[Tensor, "m r"]:
+        """Half times sides."""
+
     @abc.abstractmethod
     def _half_transposed(
         self, sides: Float64[Tensor, "m r"], size: int
@@ -236,6 +244,9 @@ class Conditioning(Conditioned):
         precision = torch.cholesky_inverse(self.factor.tril())
         return precision, self._solve_transposed(self.half.T.clone()).T
 
+    def _half_times(self, sides: Float64[Tensor, "n r"]) -> Float64[Tensor, "m r"]:
+        return self.half @ sides
+
     def _half_transposed(
         self, sides: Float64[Tensor, "m r"], size: int
     ) -> Float64[Tensor, "size r"]:
@@ -375,6 +386,23 @@ def memory_needed(n: int, m: int, k: int, d: int, device: torch.device, keep: bo
     conditioning = rows * n + max(panels, m * m)
     diagonalising = (rows * n + 4 * m * m) if keep else 3 * m * m
     return 8 * (given + max(conditioning, diagonalising)) + workspace(device)
+
+
+def memory_of_products(n: int, m: int, k: int, d: int, columns: int, device: torch.device) -> int:
+    """Bytes for conditioning, and for products of the test covariance with so many vectors."""
+    rows = n + m + k
+    panels = 3 * rows * min(n, _COLUMNS[_kind(device)])
+    given = (n + m) * (d + k)
+    return 8 * (given + rows * n + max(panels, 8 * m * columns)) + 2 * workspace(device)
+
+
+def covariance_times(
+    kernel: Kernel, points: Float64[Tensor, "m d"], V: Float64[Tensor, "m r"]
+) -> Float64[Tensor, "m r"]:
+    """κ(X, X) V, a few rows of κ at a time."""
+    step = max(1, workspace(points.device) // (16 * len(points)))
+    rows = (points[start : start + step] for start in range(0, len(points), step))
+    return torch.cat([kernel(few, points) @ V for few in rows])
 
 
 def workspace(device: torch.device) -> int:

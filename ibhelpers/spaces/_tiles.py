@@ -160,6 +160,14 @@ class Tiles(Conditioned):
         asked = [self.work.ask(_largest, self.tiles[i, j]) for i, _ in self._test for j in columns]
         return max((float(self.work.answer(handle)) for handle in asked), default=0.0)
 
+    def _half_times(self, sides: Float64[Tensor, "n r"]) -> Float64[Tensor, "m r"]:
+        columns = self._columns(self.n_train)
+        rows = [_transposed(sides, self.blocks[j]) for j in columns]
+        asked = [
+            _less(self.work, None, [self.tiles[i, j] for j in columns], rows) for i, _ in self._test
+        ]
+        return -torch.cat([self.work.answer(handle) for handle in asked])
+
     def _half_transposed(
         self, sides: Float64[Tensor, "m r"], size: int
     ) -> Float64[Tensor, "size r"]:
@@ -347,12 +355,16 @@ def tile_width(place: Place, n: int) -> int:
     return max(min(max(_CLUSTER_WIDTH, n // _CLUSTER_TILES), fits), 64)
 
 
-def memory_needed(place: Place, n: int, m: int, k: int, d: int) -> int:
-    """Bytes here, beside the workers': of what is given, of tiles, and of the test covariance."""
+def memory_needed(place: Place, n: int, m: int, k: int, d: int, columns: int = 0) -> int:
+    """Bytes here, beside the workers': of what is given, of tiles, and of the test covariance.
+
+    Where products with so many columns take the covariance's place, of these.
+    """
     width = min(tile_width(place, n), n)
     given = 2 * (n + m) * (d + k)
-    tiles = m * m + (_HELD * width**2 if place.client is None else 2 * width * (m + d))
-    return 8 * (given + max(tiles, 3 * m * m)) + workspace(_CPU)
+    tiles = _HELD * width**2 if place.client is None else 2 * width * (m + d)
+    rest = 8 * (n + m) * columns if columns else 3 * m * m
+    return 8 * (given + max(tiles + (0 if columns else m * m), rest)) + workspace(_CPU)
 
 
 def disk_needed(blocks: list[slice], n: int, k: int) -> int:

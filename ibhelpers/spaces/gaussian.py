@@ -26,9 +26,10 @@ from .._arguments import (
 )
 from .._fork import refuse_orphans
 from .._memory import in_words
+from .._progress import progress_bar
 from .._typed import typed
 from ..kernels import RBF, FunctionKernel, Kernel, is_fixed
-from ..laws import GeneralizedChi2
+from ..laws import GeneralizedChi2, ProbedChi2, Resolution
 from ..tasks import Task
 from . import _fit, _tiles
 from ._conditioning import (
@@ -36,7 +37,9 @@ from ._conditioning import (
     Conditioned,
     Conditioning,
     NotPositiveDefiniteError,
+    covariance_times,
     memory_needed,
+    memory_of_products,
 )
 from ._evidence import Evidence, LeaveOneOut
 from ._place import place_of
@@ -490,6 +493,78 @@ class GaussianSpace:
             )
         return self._law_of(self.spectrum(task), task)
 
+    @typed
+    def probed_law(self, task: Task, *, seed: int, probes: int = 32, steps: int = 64) -> ProbedChi2:
+        """An estimate of `loss_law` with an error bar, for test sets too large for the exact one.
+
+        The m x m covariance of the test points is never held: products with it suffice, and the
+        memory grows with m, beside what conditioning takes.
+
+        Parameters
+        ----------
+        task : Task
+            What to learn.
+        seed : int
+            Of the probes.
+        probes : int
+            At least 8. The error bar shrinks with their square root.
+        steps : int
+            At least 4: so many products with the covariance, each with ``probes + k`` vectors, and
+            each with the kernel of the test points computed anew. Noise-free spaces and small
+            targets need more; where there are too few, an answer is refused.
+
+        Returns
+        -------
+        ibhelpers.laws.ProbedChi2
+            Whose probabilities have limits at 95 % confidence; `inductive_bias` gives them.
+
+        Raises
+        ------
+        ValueError
+            If a number is too small; and as for `loss_law`.
+
+        Examples
+        --------
+        >>> import ibhelpers as ib
+        >>> task = ib.tasks.load("digits", n_train=200, n_test=100)
+        >>> space = ib.GaussianSpace(0.06 * ib.kernels.RBF(2.0), noise=1e-3)
+        >>> low, high = ib.inductive_bias(space.probed_law(task, seed=0), 0.02).interval
+        >>> bool(low < ib.inductive_bias(space.loss_law(task), 0.02).bits < high)
+        True
+        """
+        generator = torch_generator_of(seed, self.device)
+        probes, steps = whole("probes", probes, at_least=8), whole("steps", steps, at_least=4)
+        n, m, k, d = _sizes(task)
+
+        def needed(n: int) -> int:
+            if self._place is None:
+                return memory_of_products(n, m, k, d, probes + k, self.device)
+            return _tiles.memory_needed(self._place, n, m, k, d, probes + k)
+
+        conditioning = self._told(task, lambda: self._eliminated(task, bytes_of=needed))
+        X_test = self._tensor(task.X_test)
+        prior_variance = float(self.kernel.diagonal(X_test).max())
+        mean_error, variance_error = conditioning.rounding(n)
+        what, size = f"{steps} products of {m:,} test examples", steps * m * m * d
+        with progress_bar(what, size, shown=self.progress) as bar:
+
+            def product(V: Tensor) -> Tensor:
+                bar.update(size / steps)
+                return covariance_times(self.kernel, X_test, V) - conditioning.gram_times(V)
+
+            return ProbedChi2(
+                product,
+                conditioning.mean(n) - self._tensor(task.y_test),
+                generator=generator,
+                probes=probes,
+                steps=steps,
+                resolution=Resolution(
+                    variance=max(EPS * (n + m) * prior_variance, variance_error),
+                    covariance_error=EPS * prior_variance + variance_error / m**0.5,
+                    mean_error=mean_error,
+                ),
+            )
+
     def _law_of(self, spectrum: Spectrum, task: Task) -> GeneralizedChi2:
         """The law of the loss, from a spectrum that was asked for already."""
         floor = _loss_at_known_inputs(task) if self.noise == 0 else 0.0
@@ -830,11 +905,13 @@ class GaussianSpace:
         *,
         sizes: tuple[int, ...] | None = None,
         jitters: tuple[float, ...] = (0.0, *JITTERS),
+        bytes_of: Callable[[int], int] | None = None,
     ) -> Conditioned:
-        """The tall array of a task, in memory or in tiles."""
+        """The tall array of a task, in memory or in tiles; ``bytes_of`` any n, if not the usual."""
         if self._place is None:
-            return self._array(task, keep=sizes is not None, jitters=jitters)
-        points, needed = self._given(task, keep=False)
+            keep = sizes is not None
+            return self._array(task, keep=keep, jitters=jitters, bytes_of=bytes_of)
+        points, needed = self._given(task, keep=False, bytes_of=bytes_of)
         return _tiles.Tiles.of(
             self._place,
             self.kernel,
@@ -854,9 +931,10 @@ class GaussianSpace:
         test: bool = True,
         keep: bool,
         jitters: tuple[float, ...] = (0.0, *JITTERS),
+        bytes_of: Callable[[int], int] | None = None,
     ) -> Conditioning:
         """The tall array in memory; ``keep`` says that it outlives the test covariance."""
-        points, needed = self._given(task, test=test, keep=keep)
+        points, needed = self._given(task, test=test, keep=keep, bytes_of=bytes_of)
         return Conditioning.of(
             self.kernel,
             points,
@@ -867,14 +945,22 @@ class GaussianSpace:
             jitters=jitters,
         )
 
-    def _given(self, task: Task, *, test: bool = True, keep: bool) -> tuple[Tensor, int]:
+    def _given(
+        self,
+        task: Task,
+        *,
+        test: bool = True,
+        keep: bool,
+        bytes_of: Callable[[int], int] | None = None,
+    ) -> tuple[Tensor, int]:
         """The inputs; nothing large is allocated before it is known to fit in so many bytes."""
         refuse_orphans()
         points = self._tensor(task.X_train)
         refuse_what_has_no_answer(self.kernel, task, self.kernel.diagonal(points), self.noise)
         n, m, k, d = _sizes(task)
         m = m if test else 0
-        needed = refuse_what_cannot_fit(lambda n: self._bytes(n, m, k, d, keep), n, m, self.device)
+        taken = bytes_of or (lambda n: self._bytes(n, m, k, d, keep))
+        needed = refuse_what_cannot_fit(taken, n, m, self.device)
         if test:
             points = torch.cat([points, self._tensor(task.X_test)])
         return points, needed
