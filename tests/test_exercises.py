@@ -423,3 +423,23 @@ def test_a_function_may_write_into_its_arguments():
     check = blocks.callable_gives(double, [(case,)])
     assert check(in_place) == [] and check(double) == []
     np.testing.assert_array_equal(case, np.arange(3.0))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        range(10**12),
+        range(10**30),
+        np.ma.array([-3.0], mask=[True]),
+        np.array([-3.0 + 1j]),
+        ["-3.0"],
+        np.array([-3], "timedelta64[D]"),
+    ],
+    ids=repr,
+)
+def test_what_is_no_number_is_not_read_as_one(answer):
+    """A mask, an imaginary part, a unit: what is left without them might be right."""
+    check = blocks.number(-3.0)
+    assert check(-3.0) == []
+    assert re.search("Give one number", check(answer)[0])
+    assert blocks.array(np.array([-3.0]), decimals=1)(answer)

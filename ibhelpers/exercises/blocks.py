@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch
+
+from .._arguments import as_array
 
 _LOG2 = math.log(2)
 # A number that is rounded as asked is at most half a unit of its last digit off; a little more is
 # allowed, because an answer may be rounded from one that was rounded.
 _OF_A_UNIT = 0.6
+_MOST = 1_000_000  # numbers in a list or range, which may be longer than the memory
 _WORDS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -286,11 +288,12 @@ def _wrong_number(value: float, right: float, within: float, unit: str) -> str:
 
 
 def _as_array(answer: Any) -> np.ndarray | None:
-    if isinstance(answer, torch.Tensor):
-        answer = answer.detach().cpu().numpy()
+    """The real numbers of an answer; None where it is none, or more than any exercise asks for."""
     try:
-        return np.asarray(answer, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):  # the last for whole numbers beyond 1e308
+        if isinstance(answer, Sequence) and len(answer) > _MOST:
+            return None
+        return as_array("answer", answer)
+    except (ValueError, OverflowError):  # the latter for lengths beyond an int of C
         return None
 
 
