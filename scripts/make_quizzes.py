@@ -30,7 +30,7 @@ def binomial(k: int, n: int, p: float) -> float:
     return sum(math.comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(k + 1))
 
 
-KNOWN = {name: getattr(math, name) for name in ("log", "log2", "log10", "sqrt", "comb")}
+KNOWN = {name: getattr(math, name) for name in "acos comb log log2 log10 pi sqrt".split()}
 KNOWN |= {"binomial": binomial, "max": max}
 
 

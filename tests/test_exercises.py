@@ -90,6 +90,13 @@ def tilted_mean(*, reached_only=False, untilted=False, z=True):
     return answer
 
 
+def edges_by_hand(f):
+    """Edges of the cube between corners of different signs, each counted once."""
+    n = len(f).bit_length() - 1
+    flips = [(i, i ^ (1 << bit)) for i in range(len(f)) for bit in range(n)]
+    return sum((f[i] > 0) != (f[j] > 0) for i, j in flips if i < j)
+
+
 def share_of(mean, variance, share, *, once=False):
     """An answer to exercise 05.3, in which nc may count once in the variance."""
     g = 2 * (1 if once else 1 + share) * mean**2 / variance
@@ -236,6 +243,11 @@ SLIPS = [
     ("15.3", lambda z, a: a * stats.norm.cdf(z), "between 0 and a"),
     ("15.4", 11.62, "must grow"),
     ("15.5", 161.8, "one step"),
+    ("17.1", lambda rho: -np.log2(0.5 + np.arcsin(rho) / np.pi), "two equal signs"),
+    ("17.2", lambda f: edges_by_hand(f) / len(f), "joins two corners"),
+    ("17.3", lambda n, rho: np.arccos(rho) / np.pi, "one flip"),
+    ("17.4", 2.0**-40, "the training data too"),
+    ("17.5", 23.63, "depth 2"),
     ("14.1", lambda loss, y, t: 1 - loss / np.var(t), "which nobody knows"),
     ("14.1", lambda loss, y, t: 1 - loss / np.var(y), "on the training targets"),
     ("14.1", lambda loss, y, t: loss / np.mean((t - np.mean(y)) ** 2), "left to explain"),

@@ -1,10 +1,11 @@
 """What chapter 17, random networks are not random functions, shows of networks of finite width.
 
-python book/recorded/chapter_17.py PART NUMBER
+python book/recorded/chapter_17.py PART NUMBER ...
 
-PART is finite or training, and NUMBER, from 0 to 9, a seed or a split. Each takes a few minutes of
-one core at most, and writes a file of its own to data/draws/parts, or to the folder parts of the
-environment's OUT. Then `python book/recorded/chapter_17.py join` makes the records of the files.
+PART is finite, and NUMBER a seed from 0 to 4; or training, and NUMBER a split from 0 to 9. Each
+takes some minutes of one core at most, and writes a file of its own to data/draws/parts, or to the
+folder parts of the environment's OUT. Then `python book/recorded/chapter_17.py join` makes the
+records of the files.
 """
 
 import itertools
@@ -118,7 +119,7 @@ def finite(seed: str, networks: int = 1_000_000, block: int = 4000) -> list[dict
     return rows
 
 
-def training(seed: str, networks: int = 500, others: int = 60) -> list[dict]:
+def training(seed: str, networks: int = 60, others: int = 10) -> list[dict]:
     """Half of the corners of five inputs are learned: what the rest costs, before and after."""
     rows = []
     for name in ("first", "majority", "parity", "random"):
@@ -142,7 +143,9 @@ def training(seed: str, networks: int = 500, others: int = 60) -> list[dict]:
         C = ib.kernels.NNGP(depth=2)(np.vstack([task.X_train, task.X_test])).numpy()
         for what, labels in {"reached": reached[:others], "guessed": guesses}.items():
             of = [np.append(task.labels_train, rest) - 0.5 for rest in labels]
-            row[f"bits of those {what}"] = np.mean([ib.laws.orthant(C, f, seed=0).bits for f in of])
+            row[f"bits of those {what}"] = np.mean(
+                [ib.laws.orthant(C, f, 2000, seed=0).bits for f in of]
+            )
         rows.append(row)
     return rows
 
@@ -150,7 +153,7 @@ def training(seed: str, networks: int = 500, others: int = 60) -> list[dict]:
 RECORDS = {
     "finite": (
         finite,
-        "untrained networks of width 64, depth 2 and gain 2, drawn and counted, ten seeds",
+        "untrained networks of width 64, depth 2 and gain 2, drawn and counted, five seeds",
     ),
     "training": (training, "functions of five inputs, 16 of 32 corners learned, ten splits"),
 }
@@ -181,4 +184,5 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["join"]:
         join()
     else:
-        ask(*sys.argv[1:])
+        for number in sys.argv[2:]:
+            ask(sys.argv[1], number)
