@@ -103,7 +103,11 @@ def run(notebook: nbformat.NotebookNode, folder: Path) -> dict:
     probe = nbformat.v4.new_code_cell(PROBE)
     notebook.cells.append(probe)
     client = NotebookClient(
-        notebook, timeout=None, coalesce_streams=True, resources={"metadata": {"path": folder}}
+        notebook,
+        timeout=None,
+        startup_timeout=600,
+        coalesce_streams=True,
+        resources={"metadata": {"path": folder}},
     )
     client.widget_registry.clear()  # what it does for output widgets can wait for ever
     started, clock = datetime.now(UTC), time.monotonic()

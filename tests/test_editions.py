@@ -266,7 +266,9 @@ def run(path, cells):
     """Run these cells of a notebook in its folder."""
     notebook = committed(path)
     notebook.cells = cells
-    client = NotebookClient(notebook, timeout=900, resources={"metadata": {"path": path.parent}})
+    client = NotebookClient(
+        notebook, timeout=900, startup_timeout=600, resources={"metadata": {"path": path.parent}}
+    )
     client.widget_registry.clear()
     client.execute(env=os.environ | {"PYTHONPATH": str(ROOT)})
 

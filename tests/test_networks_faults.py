@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from tqdm import notebook
+from tqdm import notebook, tqdm
 
 import ibhelpers as ib
 from ibhelpers import networks
@@ -580,6 +580,22 @@ def test_the_bar_of_a_notebook_is_half_full_when_half_is_done(monkeypatch):
     moving.set(40)
     assert bars[0].n == 10
     moving.close()
+
+
+def test_the_bar_never_goes_back_where_some_networks_do_not_count(task, monkeypatch):
+    shown = []
+
+    class Noted(tqdm):
+        def update(self, n=1):
+            super().update(n)
+            shown.append(self.n)
+
+    monkeypatch.setattr(space_module, "tqdm", Noted)
+    reached = make().train(task, 20, seed=0).train_loss
+    space = make(max_train_loss=float(np.quantile(reached, 0.4)))
+    del shown[:]
+    assert len(space.sample_losses(task, 20, seed=0)) == 20
+    assert shown == sorted(shown) and len(set(shown)) > 5 and shown[-1] == 20
 
 
 def test_a_run_that_is_killed_at_any_moment_ends_with_the_same_numbers(task, tmp_path):

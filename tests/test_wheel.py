@@ -194,7 +194,9 @@ def test_chapters_run_from_a_foreign_folder(installed, tmp_path, chapter):
     notebook = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
     where = nbformat.v4.new_code_cell("import ibhelpers\nprint(ibhelpers.__file__)")
     notebook.cells.append(where)
-    client = NotebookClient(notebook, timeout=900, resources={"metadata": {"path": tmp_path}})
+    client = NotebookClient(
+        notebook, timeout=900, startup_timeout=600, resources={"metadata": {"path": tmp_path}}
+    )
     client.widget_registry.clear()
     client.execute(env=os.environ | {"PYTHONPATH": str(installed.site)})
     assert Path(where.outputs[0].text.strip()).is_relative_to(installed.site)

@@ -32,7 +32,6 @@ from ..spaces import GaussianSpace
 from ..tasks import Task
 from .inductive_bias import inductive_bias
 
-_FEW = 500  # training examples, up to which an average takes no time worth telling
 _MOST = 3  # numbers besides the amplitude: beyond, a lattice has too many nodes
 _STEP = 1.4  # between nodes, in standard deviations: the sum of a normal density is good to 1e-4
 _DEPTH = 8.0  # nats below the largest node, where nodes are left out
@@ -134,7 +133,7 @@ def averaged_bias(space: GaussianSpace, task: Task, target_error: float) -> Aver
         variance = float(shape.diagonal(task.X_train).mean())
         lower[-1] = min(chosen[-1], math.log(_QUIETEST * variance))
 
-    with counter("averaging", "spaces", shown=space.progress and task.n_train > _FEW) as bar:
+    with counter("averaging", "spaces", shown=space.progress) as bar:
 
         def node(x: np.ndarray) -> _Node:
             kernel, share = _at(shape, x, noise > 0)

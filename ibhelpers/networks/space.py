@@ -333,6 +333,7 @@ class NetworkSpace:
         kept: Columns = {}
         drawn, began = 0, time.perf_counter()
         with closing(_Bar(n, self.recipe.epochs, shown=progress)) as bar:
+            bar.share = 0.25  # until it is known how many count
             while (have := _count(kept)) < n:
                 if drawn > 10_000 and have < drawn / 1000:
                     raise ValueError(
@@ -349,6 +350,7 @@ class NetworkSpace:
                     )
                     part = {name: values[fits] for name, values in part.items()}
                     kept = part if not kept else _joined(kept, part)
+                    bar.share = _count(kept) / drawn
                 bar.set(_count(kept) * self.recipe.epochs)
         return TrainedEnsemble(**kept, drawn=drawn, seconds=time.perf_counter() - began)
 
@@ -429,7 +431,7 @@ class NetworkSpace:
                     for part in finished:
                         yield part
                         numbers = numbers[_count(part) :]
-                        shown += _count(part) * self.recipe.epochs
+                        shown += bar.share * _count(part) * self.recipe.epochs
                 return
             except Exception as error:
                 if not is_out_of_memory(error):
@@ -488,10 +490,14 @@ def _halved(size: int, at_once: int) -> tuple[int, int]:
 
 
 class _Bar:
-    """A progress bar that counts networks, and moves with every epoch of each."""
+    """A progress bar that counts networks, and moves with every epoch of each.
+
+    Where only a share of the networks counts, an epoch moves it by so much less. Where that turns
+    out to have been too much, or memory ran out, it waits: it never goes back.
+    """
 
     def __init__(self, networks: int, epochs: int, *, shown: bool) -> None:
-        self.epochs, self.epochs_done = epochs, 0
+        self.epochs, self.epochs_done, self.share = epochs, 0.0, 1.0
         # Counted in networks, not scaled to them: the bar of a notebook would scale its length and
         # not what is done of it.
         self.bar = tqdm(
@@ -507,12 +513,12 @@ class _Bar:
 
     def advance(self, epochs: int) -> None:
         """Say how many epochs of one network have been finished since."""
-        self.set(self.epochs_done + epochs)
+        self.set(self.epochs_done + self.share * epochs)
 
-    def set(self, epochs: int) -> None:
-        """Say how many epochs of one network have been finished in all."""
+    def set(self, epochs: float) -> None:
+        """Say how many epochs of networks that count have been finished in all."""
         self.epochs_done = epochs
-        self.bar.update(epochs / self.epochs - self.bar.n)
+        self.bar.update(max(0.0, epochs / self.epochs - self.bar.n))
 
     def close(self) -> None:
         """Take the bar away."""

@@ -28,7 +28,6 @@ Judge = Callable[[Kernel, float], Sensitivity]
 
 _GAIN = 1e-2  # nats: the search ends where the next step promises less
 _STEPS = 60
-_LONG = 1000  # training examples, beyond which the search is counted
 _TOLD = 0.1  # nats for a factor e: a bound that costs less is not warned of
 _LOG2 = math.log(2)
 
@@ -59,8 +58,7 @@ def choose_by_bits(
     first = judge(*model.at(x))
     box = box_of(model, question, X, Y)
     evaluations = 0
-    long = len(X) > _LONG
-    with counter("searching for fewer bits", "spaces", shown=progress and long) as told:
+    with counter("searching for fewer bits", "spaces", shown=progress) as told:
 
         def bits(x: np.ndarray) -> tuple[float, np.ndarray]:
             """Minus log P, and its derivatives by the logarithms that are searched."""
