@@ -18,13 +18,15 @@ _SILENT = ContextVar("silent", default=False)
 def progress_bar(what: str, work: float, *, shown: bool = True) -> tqdm:
     """A bar that fills up as ``work`` multiplications are reported to its ``update``.
 
-    It shows nothing if there are few of them, or it is not to be shown. It goes when it is closed.
+    With many of them it shows at once, with fewer after two seconds, and with few, or if it is not
+    to be shown, never. It goes when it is closed.
     """
-    if work < _LONG or not visible(shown):
+    if work < _LONG / 10 or not visible(shown):
         return _no_bar()
     return tqdm(
         total=work,
         desc=what,
+        delay=0 if work >= _LONG else _PATIENCE,
         leave=False,
         bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed} (left: {remaining})",
     )
