@@ -25,7 +25,7 @@ def rows() -> list[dict]:
 
 
 def digits() -> list[dict]:
-    """MNIST, 1,000 digits to learn and 500 to judge, RBF(5) of the evidence's amplitude, and 1."""
+    """MNIST, 1,000 digits to learn and 500 to judge: RBF(5), and networks of infinite width."""
     task = ib.tasks.load("mnist", n_train=1000, n_test=500, seed=0)
     kernel = ib.kernels.RBF(5.0)
     amplitude = evidence_amplitude(kernel, task)
@@ -54,6 +54,14 @@ def digits() -> list[dict]:
                 0.1,
                 300,
                 particles=120,
+                dtype=SHORT,
+            ),
+            row(
+                "MNIST 1000/500, infinite network of 2 layers, 5% error",
+                ib.InfiniteNetworkSpace(depth=2),
+                task,
+                0.05,
+                None,
                 dtype=SHORT,
             ),
             depth_by_squares(space, task),
