@@ -77,7 +77,7 @@ def bits_by_errors(task, wrong):
 
 
 def bits_by_size(task):
-    """Bits for 5 % errors on the first 100, 200 and 400 test digits."""
+    """Bits for 5 % errors on 100, 200 and 400 test digits."""
     space, found = ib.GaussianSpace.fit(task, progress=False), {}
     for size in (100, 200, 400):
         fewer = replace(
@@ -100,7 +100,7 @@ def bits_by_size(task):
 
 
 def bits_of_half(task):
-    """Bits for half the mistakes of a guess, and for half the squares of the constant."""
+    """Bits for half a guess's mistakes, or a constant's squares."""
     space = ib.GaussianSpace.fit(task, progress=False)
     guess = 1 - 1 / task.n_outputs
     errors = ib.rare_event_bias(
@@ -113,12 +113,13 @@ def bits_of_half(task):
         progress=False,
     )
     drawn = space.sample_losses(task, 200, seed=0, loss="zero_one")
-    constant = ((task.y_test - task.y_train.mean(axis=0)) ** 2).mean()
-    law = space.loss_law(task)
+    mean = task.y_train.mean(axis=0)
+    constant = ((task.y_test - mean) ** 2).mean()
+    squares = ib.inductive_bias(space.loss_law(task), constant / 2)
     return {
         "random hypothesis": drawn.mean(),
         "half the mistakes": errors.bits,
-        "half the squares": ib.inductive_bias(law, constant / 2).bits,
+        "half the squares": squares.bits,
     }
 
 
@@ -275,6 +276,9 @@ def table(numbers: list[int] | None = None) -> None:
 
 
 TASKS, DRAWN = ["MNIST", "CIFAR-10"], 3
+OF_TASKS = (
+    "1,000 training and 500 test examples a draw; disjoint draws, the chapter's own and others"
+)
 
 
 def tasks(name: str, numbers: list[int]) -> None:
@@ -298,7 +302,7 @@ def tasks(name: str, numbers: list[int]) -> None:
         for task in TASKS
         for what in done[task, 0]
     }
-    recording.write("12_tasks", columns, of=chapter_07.OF, seconds=seconds)
+    recording.write("12_tasks", columns, of=OF_TASKS, seconds=seconds)
     for path in part.values():
         path.unlink()
 
@@ -322,7 +326,7 @@ def draws() -> None:
 
 def sizes() -> None:
     """The same error rate, on more and more test digits."""
-    recording.keep("12_sizes", bits_by_size, digits()[:5], of=OF_DIGITS)
+    recording.keep("12_sizes", bits_by_size, digits()[:3], of=OF_DIGITS)
 
 
 def depths() -> None:
