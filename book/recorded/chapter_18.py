@@ -114,6 +114,13 @@ def unit(rows):
     return rows / np.maximum(length, 1e-300)
 
 
+def within(X, start, far):
+    """Pixels from 0 to 1, rows at most so far from their start."""
+    away = np.clip(X, 0, 1) - start
+    length = np.linalg.norm(away, axis=1, keepdims=True)
+    return start + away * np.minimum(1, far / (length + 1e-12))
+
+
 def pushed(task, space, where, sign=1, far=1.0, steps=5):
     """Digits moved by at most so far each, to raise the bits."""
     start = getattr(task, where)
@@ -124,13 +131,6 @@ def pushed(task, space, where, sign=1, far=1.0, steps=5):
         X = within(X + sign * step, start, far)
         task = replace(task, **{where: X})
     return task
-
-
-def within(X, start, far):
-    """Pixels from 0 to 1, rows at most so far from their start."""
-    away = np.clip(X, 0, 1) - start
-    length = np.linalg.norm(away, axis=1, keepdims=True)
-    return start + away * np.minimum(1, far / (length + 1e-12))
 
 
 def at_random(task, where, far=1.0):
