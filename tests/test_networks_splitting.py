@@ -444,6 +444,7 @@ def ask(space, task, law, **settings):
 
 def until_it_is_killed(file, saves):
     """Ask, and die by a signal that nothing catches, once so much was written."""
+    torch.set_num_threads(1)  # those of the parent were not copied
     left, save = [saves], Checkpoint.save
 
     def save_and_die(self, columns, seconds):

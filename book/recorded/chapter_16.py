@@ -1,16 +1,9 @@
 """What chapter 16, infinite networks and what convolutions know, shows of ten draws of digits.
 
-python book/recorded/chapter_16.py DRAW PART ...     asks one draw, 0 to 9, of some parts
-python book/recorded/chapter_16.py join              makes the record of all draws and parts
-
-A part is a network, "mlp", "conv" or "pooled"; "conv, shuffled" is the same with pixels in another
-order, and "conv, trained" all of its layers trained until they fit. Parts take up to some minutes
-on one core each; those that are done are not asked again.
+The network with pooling, whose kernel takes as many times longer as there are places, is asked of
+fewer digits.
 """
 
-import json
-import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -42,7 +35,7 @@ def shuffled(X):
     return X[:, np.random.default_rng(0).permutation(196)]
 
 
-def network(kind, biases, tangent=False):
+def network(kind, tangent=False, biases=0.0):
     """The kernel of an infinitely wide network of three layers."""
     kernels = ib.kernels
     dense = kernels.NTK if tangent else kernels.NNGP
@@ -58,146 +51,97 @@ def network(kind, biases, tangent=False):
     )
 
 
-def space_of(task, kind):
-    """Biases, amplitude and noise by the evidence."""
-    spaces = [
-        ib.GaussianSpace.fit(
-            task,
-            network(kind, biases),
-            hold="kernel",
-            progress=False,
-        )
-        for biases in (0.0, 0.1)
-    ]
-    return max(spaces, key=lambda space: space.choice.value)
+def space_of(task, kind, biases=0.0):
+    """Amplitude and noise by the evidence."""
+    kernel = network(kind, biases=biases)
+    return ib.GaussianSpace.fit(
+        task,
+        kernel,
+        hold="kernel",
+        progress=False,
+    )
 
 
 def judged(space, task):
     """Bits, mean loss, error rate of the mean; evidence."""
     law = space.loss_law(task)
-    bits = ib.inductive_bias(law, [0.02, 0.01]).bits
+    bits = ib.inductive_bias(law, [0.03, 0.01]).bits
     mean = space.spectrum(task).mean.numpy()
     wrong = mean.argmax(axis=1) != task.labels_test
     return {
-        "bits at 0.02": bits[0],
+        "bits at 0.03": bits[0],
         "bits": bits[1],
         "mean loss": law.mean(),
         "wrong": wrong.mean(),
         "evidence": space.choice.value,
-        "biases": space.choice.kernel.bias_variance,
     }
 
 
-def of_error_rates(space, task):
-    """Bits of an error rate of 3 %, and their interval."""
-    bias = ib.rare_event_bias(
-        space,
-        task,
-        loss="zero_one",
-        target_error=0.03,
-        particles=30,
-        seed=0,
-        progress=False,
-    )
-    low, high = bias.interval or (np.nan, np.nan)
-    return {
-        "bits, 3 % wrong": bias.bits,
-        "bits, 3 % wrong, low": low,
-        "bits, 3 % wrong, high": high,
-    }
-
-
-def trained(task, kind, space):
+def trained(space, task, kind):
     """Bits of all layers trained until they fit."""
-    biases = space.choice.kernel.bias_variance
     scale = space.choice.amplitude
     smaller = replace(
         task,
         y_train=task.y_train / scale**0.5,
         y_test=task.y_test / scale**0.5,
     )
-    law = ib.InfiniteNetworkSpace.of(network(kind, biases, tangent=True)).loss_law(smaller)
-    targets = np.array([0.02, 0.01]) / scale
+    kernel = network(kind, tangent=True)
+    law = ib.InfiniteNetworkSpace.of(kernel).loss_law(smaller)
+    targets = np.array([0.03, 0.01]) / scale
     bits = ib.inductive_bias(law, targets).bits
     return {
-        "bits at 0.02": bits[0],
+        "bits at 0.03": bits[0],
         "bits": bits[1],
         "mean loss": scale * law.mean(),
     }
 
 
-# --- draw by draw ---------------------------------------------------------------------------------
-
-KINDS = ("mlp", "conv", "pooled")
-PARTS = [f"{kind}{way}" for way in ("", ", shuffled", ", trained") for kind in KINDS]
-DRAWS = 10
+def said(name, numbers):
+    """Numbers with a name beside each."""
+    return {f"{k}: {name}": float(v) for k, v in numbers.items()}
 
 
-def digits(draw: int, n_train: int = 1000, n_test: int = 500) -> ib.Task:
-    """The chapter's own digits, or another draw of as many."""
-    first = ib.tasks.load("mnist", n_train=n_train, n_test=n_test, balanced=False)
-    if draw == 0:
-        return changed(first, halved)
-    pool = ib.tasks.load("mnist", full=True, n_train=60_000, n_test=10_000)
-    tasks = recording.first_and_others(first, pool, DRAWS, balanced=False)
-    return changed(tasks[draw], halved)
-
-
-def ask(task: ib.Task, part: str) -> dict[str, float]:
-    """What is asked of one network."""
-    kind, _, way = part.partition(", ")
-    if way == "shuffled":
-        mixed = changed(task, shuffled)
-        return judged(space_of(mixed, kind), mixed)
-    space = space_of(task, kind)
-    if way == "trained":
-        return trained(task, kind, space)
-    return judged(space, task) | of_error_rates(space, task)
-
-
-def file_of(draw: int, part: str):
-    """Where the answers of one part are until all are joined."""
-    return recording.FOLDER / f"16_convolutions_{draw}_{part.replace(', ', '_')}.part"
-
-
-def ask_draw(draw: int, parts: list[str]) -> None:
-    """Ask one draw, and keep every part when it is done."""
-    task = digits(draw)
-    for part in parts:
-        if file_of(draw, part).exists():
-            continue
-        begun = time.process_time()
-        found = {name: float(value) for name, value in ask(task, part).items()}
-        found["seconds"] = time.process_time() - begun
-        recording.FOLDER.mkdir(exist_ok=True)
-        file_of(draw, part).write_text(json.dumps(found))
-        print(draw, part, found, flush=True)
-
-
-def join() -> None:
-    """One row a draw, one column for each part and number."""
-    columns: dict[str, list[float]] = {}
-    seconds = 0.0
-    for part in PARTS:
-        found = [json.loads(file_of(draw, part).read_text()) for draw in range(DRAWS)]
-        seconds += sum(row.pop("seconds") for row in found)
-        for name in found[0]:
-            columns[f"{name}: {part}"] = [row[name] for row in found]
-    recording.write(
-        "16_convolutions",
-        columns,
-        of="1,000 training and 500 test digits of MNIST, 14 x 14 pixels, dealt at random: the "
-        "chapter's own, and others of the full set",
-        seconds=seconds,
+def first_of(task, n_train, n_test):
+    """The task with its first examples alone."""
+    return replace(
+        task,
+        X_train=task.X_train[:n_train],
+        y_train=task.y_train[:n_train],
+        labels_train=task.labels_train[:n_train],
+        X_test=task.X_test[:n_test],
+        y_test=task.y_test[:n_test],
+        labels_test=task.labels_test[:n_test],
     )
-    for draw in range(DRAWS):
-        for part in PARTS:
-            file_of(draw, part).unlink()
+
+
+def three_networks(task):
+    """Bits of two networks; shuffled; trained; with pooling."""
+    found = {}
+    for kind in ("mlp", "conv"):
+        space = space_of(task, kind)
+        found |= said(kind, judged(space, task))
+        ensemble = trained(space, task, kind)
+        found |= said(f"{kind}, trained", ensemble)
+        mixed = changed(task, shuffled)
+        space = space_of(mixed, kind)
+        found |= said(f"{kind}, shuffled", judged(space, mixed))
+    few = first_of(task, 60, 40)
+    for kind in ("mlp", "conv", "pooled"):
+        space = space_of(few, kind)
+        found |= said(f"{kind}, few", judged(space, few))
+    return found
+
+
+# --- ten draws ------------------------------------------------------------------------------------
 
 
 if __name__ == "__main__":
-    what, *parts = sys.argv[1:]
-    if what == "join":
-        join()
-    else:
-        ask_draw(int(what), parts or PARTS)
+    first = ib.tasks.load("mnist", n_train=250, n_test=130, balanced=False)
+    pool = ib.tasks.load("mnist", n_train=4000, n_test=1000)
+    tasks = recording.first_and_others(first, pool, 10, balanced=False)
+    recording.keep(
+        "16_convolutions",
+        three_networks,
+        [changed(task, halved) for task in tasks],
+        of="250 training and 130 test digits of MNIST, 14 x 14 pixels",
+    )
