@@ -46,6 +46,7 @@ _STILL = 3e-3  # standard deviations that are no movement
 _ORDERS = (6, 10, 16, 24, 40, 64, 120, 200)  # of the rule, raised until two of them agree
 _MOST_POINTS = 60_000
 _ACCURACY, _LEAST = 1e-9, 1e-6  # in nats: asked for, and enough where there are no more points
+_DOUBT = 1e-4  # of a label's variance: larger rounding errors of it are refused
 _LOG2 = math.log(2)
 
 
@@ -80,8 +81,9 @@ def expected_worth(
     Raises
     ------
     ValueError
-        If the target is out of reach; if the candidates do not have the inputs of the task; if the
-        space is none whose posterior is that of its kernel and noise; as for
+        If the target is out of reach; if the candidates do not have the inputs of the task; if one
+        is, without noise, so near a training input that its variance has no digits; if the space is
+        none whose posterior is that of its kernel and noise; as for
         `GaussianSpace.posterior`.
     TailIntegralError
         If the law of a label has edges, as where a candidate is a test point, without noise.
@@ -241,7 +243,17 @@ def _labels(space: GaussianSpace, task: Task, target_error: float, X: np.ndarray
     refuse_out_of_reach(law, target_error, "no label is worth a number of bits")
     m, y = task.n_test, np.concatenate([task.y_test, np.zeros((len(X), task.n_outputs))])
     both = replace(task, X_test=np.concatenate([task.X_test, X]), y_test=y, labels_test=None)
-    covariance = space.posterior(both).covariance
+    posterior = space.posterior(both)
+    covariance, variance = posterior.covariance, posterior.covariance.diagonal()[m:] + space.noise
+    lost = ~(_DOUBT * variance > posterior.covariance_error)
+    if bool(lost.any()):
+        row = int(lost.nonzero()[0])
+        raise ValueError(
+            f"X: the label of candidate {row} has a variance of {float(variance[row]):.1e}, of "
+            f"which rounding errors of {posterior.covariance_error:.0e} leave no four digits, so "
+            "that what it is worth has none. Is it a training input, or next to one? Leave it "
+            "out, or give noise > 0."
+        )
     free = spectrum.variance > spectrum.resolution
     U = spectrum.directions[:, free]
     y_test = torch.tensor(task.y_test, dtype=torch.float64, device=space.device)
@@ -252,7 +264,7 @@ def _labels(space: GaussianSpace, task: Task, target_error: float, X: np.ndarray
     return _Labels(
         rule,
         U.T @ covariance[:m, m:],
-        covariance.diagonal()[m:] + space.noise,
+        variance,
         damped,
         R[:, :, None] * damped[:, None],
     )
