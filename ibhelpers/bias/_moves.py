@@ -240,7 +240,8 @@ class PointMoves(Moves):
         log_odds = torch.special.log_ndtr(-end) - torch.special.log_ndtr(end) + weights
         u, v = (_uniform(end, end, generator) for _ in range(2))
         sign = torch.where(u < log_odds.sigmoid(), -1.0, 1.0)
-        t = mean + deviation * sign * torch.special.ndtri(v * torch.special.ndtr(sign * end))
+        below = torch.special.log_ndtr(sign * end).exp()  # torch's ndtr is 0 beyond 8.3
+        t = mean + deviation * sign * torch.special.ndtri(v.clamp(min=1e-16) * below)
         t = torch.where(end < _FAR, t, 0.0)[:, None].to(e.dtype)
         e.scatter_add_(1, own, t).scatter_add_(1, rival, -t)
         return self.loss.costs(centre + e, block.rows)
