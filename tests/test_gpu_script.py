@@ -145,7 +145,7 @@ def test_the_stages_on_a_pretended_card(gpu, tmp_path, monkeypatch, stage):
     for name in ("synchronize", "reset_peak_memory_stats", "max_memory_allocated"):
         monkeypatch.setattr(torch.cuda, name, lambda: 0)
     # The pretence is of one thread.
-    turn = lambda work, parts, *rest: (work(part, lambda amount: None) for part in parts)  # noqa: E731
+    turn = lambda work, parts, *_, **__: (work(part, lambda amount: None) for part in parts)  # noqa: E731
     monkeypatch.setattr("ibhelpers.networks.space.in_order", turn)
     with pretended_gpu():
         gpu.STAGES[stage][0](bench)

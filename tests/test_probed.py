@@ -155,7 +155,7 @@ def test_no_covariance_of_all_test_examples_is_made(monkeypatch):
 
 def test_memory_is_asked_for_without_the_covariance(monkeypatch):
     task, space = a_task(20, 5000, d=2), ib.GaussianSpace(RBF(1.0), noise=0.1)
-    monkeypatch.setattr(_refusals, "free_memory", lambda device: 2**29)
+    monkeypatch.setattr(_refusals, "free_memory", lambda device, **_: 2**29)
     assert space.memory_needed(task) > 2**29
     space.probed_law(task, seed=0, probes=8, steps=4)
 

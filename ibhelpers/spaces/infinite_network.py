@@ -126,6 +126,11 @@ class InfiniteNetworkSpace(GaussianSpace):
         return f"InfiniteNetworkSpace.of({self.kernel!r}, device='{self.device}')"
 
     @property
+    def at_start(self) -> Kernel:
+        """The kernel of the same networks before training."""
+        return self._at_start
+
+    @property
     def _prior_kernel(self) -> Kernel:
         return self._at_start
 
