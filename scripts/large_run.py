@@ -9,6 +9,7 @@ then those of the last start alone. The space is chosen by the evidence of 2,000
 import argparse
 import json
 import resource
+import sys
 import time
 from pathlib import Path
 
@@ -34,13 +35,15 @@ def main() -> None:
     law = space.loss_law(task)
     seconds = time.perf_counter() - began
     bits = ib.inductive_bias(law, TARGETS).bits
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak *= 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
     found = {
         "n_train": task.n_train,
         "n_test": task.n_test,
         "space": repr(space),
         "threads": torch.get_num_threads(),
         "seconds": round(seconds, 1),
-        "peak_memory_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "peak_memory_gib": round(peak / 2**30, 2),
         "disk_gib": round(sum(f.stat().st_size for f in given.folder.rglob("*.tile")) / 2**30, 2),
         "bits": {str(x): float(b) for x, b in zip(TARGETS, bits, strict=True)},
     }

@@ -33,13 +33,8 @@ def left_without_asserts(cells: list) -> dict[str, str]:
     return left
 
 
-def without_asserts(source: str) -> str:
-    """The code of a cell without its assertions, and without loops that only assert."""
-    return without(source, [])
-
-
 def without(source: str, gone: list[ast.stmt]) -> str:
-    """The code of a cell without these statements, and without what only asserts."""
+    """The code of a cell without these statements, assertions, and loops that only assert."""
     lines: list[str | None] = [*source.split("\n")]
     places = {one.lineno for one in gone}
     for node in ast.walk(parse(source)):
