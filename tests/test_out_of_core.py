@@ -175,13 +175,23 @@ def test_a_damaged_tile_is_told_and_made_again(tmp_path, narrow):
     space = ib.GaussianSpace(RBF(1.0), noise=0.1, out_of_core=tmp_path)
     first = space.posterior(task)
     files = tiles_in(tmp_path)
-    for file, damage in zip(files, ["short", "empty", "changed"], strict=False):
+    damages = ["short", "empty", "changed", "turned", "another's"]
+    for file, damage in zip(files, damages, strict=False):
         content = bytearray(file.read_bytes())
+        turned = content.replace(b"<f8", b">f8")  # one bit, which no checksum of numbers sees
         content[-40] ^= 1
-        file.write_bytes({"short": content[:-9], "empty": b"", "changed": content}[damage])
+        file.write_bytes(
+            {
+                "short": content[:-9],
+                "empty": b"",
+                "changed": content,
+                "turned": turned,
+                "another's": files[5].read_bytes(),
+            }[damage]
+        )
     with pytest.warns(UserWarning, match="is damaged; its part .* is done again") as told:
         again = space.posterior(task)
-    assert len(told) == 3
+    assert len(told) == len(damages)
     assert torch.equal(again.covariance, first.covariance)
 
 
@@ -193,6 +203,18 @@ def test_tiles_keep_their_width_when_memory_gets_short(tmp_path, monkeypatch):
     monkeypatch.setattr(_tiles, "_WIDTHS", (16, 16))
     monkeypatch.setattr(_tiles, "_covariances", None)
     assert torch.equal(space.posterior(task).covariance, first.covariance)
+
+
+@pytest.mark.parametrize("widths", [(40, 20), (16, 40), (40, 200)])
+def test_tiles_of_two_widths_are_not_mistaken_for_each_other(tmp_path, monkeypatch, widths):
+    """As of two processes that began at once, or where what says the width was lost."""
+    task = a_task(100, 62)
+    space = ib.GaussianSpace(RBF(1.0), noise=0.1, out_of_core=tmp_path)
+    for width in widths:
+        monkeypatch.setattr(_tiles, "_WIDTHS", (width, width))
+        posterior = space.posterior(task)
+        next(tmp_path.rglob("about.json")).write_text("")
+    assert_alike(ib.GaussianSpace(RBF(1.0), noise=0.1).posterior(task), posterior)
 
 
 @pytest.mark.parametrize("change", ["kernel", "noise", "X_train", "y_train", "X_test"])
@@ -226,6 +248,24 @@ def test_a_disk_that_does_not_suffice_is_told_beforehand_with_the_sizes(
         ValueError, match=r"out_of_core: 400 training and 62 test examples take 1 MiB on disk, and"
     ):
         space.posterior(task)
+
+
+def test_a_disk_that_gets_full_is_told_and_leaves_no_part_behind(tmp_path, narrow, monkeypatch):
+    task = a_task(70, 65)
+    space = ib.GaussianSpace(RBF(1.0), noise=0.1, out_of_core=tmp_path)
+    save, left = np.save, iter(range(5))
+
+    def until_full(stream, array):
+        if next(left, None) is None:
+            raise OSError("1024 requested and 512 written")  # in NumPy's words
+        save(stream, array)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_work.np, "save", until_full)
+        with pytest.raises(OSError, match=r"out_of_core: .* cannot be written \(1024 .* is kept"):
+            space.posterior(task)
+    assert len(tiles_in(tmp_path)) == 5 and not list(tmp_path.rglob("*.part"))
+    assert_alike(ib.GaussianSpace(RBF(1.0), noise=0.1).posterior(task), space.posterior(task))
 
 
 def test_the_disk_that_is_asked_for_is_what_is_taken(tmp_path, narrow):

@@ -233,9 +233,14 @@ class _Grid:
     def _height(self, i: int) -> int:
         return _rows(self.blocks[i]) if i < len(self.blocks) else self.y.shape[1]
 
+    def _name(self, i: int) -> str:
+        """By bounds: of two processes that begin at once, each may have tiles of its own width."""
+        block = self.blocks[i] if i < len(self.blocks) else None
+        return "targets" if block is None else f"{block.start}-{block.stop}"
+
     def _made(self, i: int, j: int, urgent: bool = False) -> Handle:
         """One tile, unless it is there."""
-        name = f"{i}-{j}"
+        name = f"{self._name(i)}_{self._name(j)}"
         tile: Handle = self.work.found(name)
         if tile is None:
             left, right = ([self.tiles[row, b] for b in range(j)] for row in (i, j))

@@ -46,7 +46,8 @@ class Work:
     def __init__(self, folder: Path | None = None, client: Any = None) -> None:
         self.folder, self.client = folder, client
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            with _telling(folder):
+                folder.mkdir(parents=True, exist_ok=True)
             for part in folder.glob(f"*{_PART}"):  # left by what was killed as it wrote
                 with contextlib.suppress(OSError):
                     if time.time() - part.stat().st_mtime > _ABANDONED:
@@ -149,20 +150,25 @@ def _perform(file: Path | None, task: Callable[..., np.ndarray], *given: Any) ->
         return result
     with _replacing(file) as stream:
         np.save(stream, result)
-        stream.write(_checksum(result))  # which NumPy does not read
+        stream.write(_checksum(file, result))  # which NumPy does not read
     return file
 
 
 def _is_whole(file: Path) -> bool:
     try:
         with open(file, "rb") as stream:
-            return _checksum(np.load(stream)) == stream.read()
-    except (OSError, ValueError, EOFError):  # as NumPy says of what is no array
+            array = np.lib.format.read_array(stream)
+            return _checksum(file, array) == stream.read()
+    except (OSError, ValueError):  # as NumPy says of what is no array
         return False
 
 
-def _checksum(array: np.ndarray) -> bytes:
-    return hashlib.sha256(np.ascontiguousarray(array).data).digest()
+def _checksum(file: Path, array: np.ndarray) -> bytes:
+    """Of the numbers, of what they are read as, and of the place that they belong to."""
+    about = f"{file.parent.name}/{file.name} {array.dtype.str} {array.shape}"
+    found = hashlib.sha256(about.encode())
+    found.update(np.ascontiguousarray(array).data)
+    return found.digest()
 
 
 @contextlib.contextmanager
@@ -173,9 +179,23 @@ def _replacing(file: Path) -> Iterator[BinaryIO]:
     """
     part = file.with_name(f"{file.name}.{secrets.token_hex(8)}{_PART}")
     try:
-        with open(part, "xb") as stream:
+        with _telling(file), open(part, "xb") as stream:
             yield stream
-        os.replace(part, file)
+            stream.flush()
+            os.replace(part, file)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def _telling(place: Path) -> Iterator[None]:
+    """Say what it means here that the system does not write."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(
+            f"out_of_core: {place} cannot be written ({error}). Is the disk full, may this user "
+            "write there, and is it a folder that all workers of a client see? Ask again once that "
+            "is mended: what was finished is kept."
+        ) from error
