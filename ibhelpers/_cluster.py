@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ._warnings import warn
+
 
 def refuse_what_is_no_client(client: Any) -> None:
     """Raise an error unless this is a ``dask.distributed.Client`` that is connected.
@@ -33,6 +35,24 @@ def refuse_what_is_no_client(client: Any) -> None:
         raise ValueError(
             f"client: it is {client.status}; give one that is connected to its scheduler."
         )
+
+
+def workers_of(client: Any) -> list[dict[str, Any]]:
+    """What the scheduler knows of each worker; told if there is none, for then tasks wait.
+
+    Raises
+    ------
+    ImportError, ValueError
+        As above: a client may have been closed since it was given.
+    """
+    refuse_what_is_no_client(client)
+    workers = list(client.scheduler_info(n_workers=-1)["workers"].values())
+    if not workers:
+        warn(
+            "client: it has no workers yet, and whatever is asked waits until it has; start some, "
+            "as with client.cluster.scale(2)."
+        )
+    return workers
 
 
 @contextmanager

@@ -171,6 +171,23 @@ def test_a_client_that_is_closed_is_named(client):
         ib.GaussianSpace(RBF(1.0), client=other)
 
 
+def test_a_client_that_is_closed_before_it_is_asked_is_named(client):
+    other = distributed.Client(client.cluster)
+    space = ib.GaussianSpace(RBF(1.0), noise=0.1, client=other)
+    other.close()
+    with pytest.raises(ValueError, match="client: it is closed"):
+        space.posterior(a_task(70, 65))
+
+
+def test_waiting_for_workers_is_told():
+    with (
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as cluster,
+        distributed.Client(cluster) as client,
+        pytest.warns(UserWarning, match="client: it has no workers yet"),
+    ):
+        ib.GaussianSpace(RBF(1.0), client=client).memory_needed(a_task(70, 65))
+
+
 def test_without_dask_nothing_is_imported_and_a_client_says_what_to_install():
     program = """
 import sys

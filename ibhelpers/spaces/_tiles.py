@@ -25,6 +25,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from .._cluster import workers_of
 from .._memory import free_memory
 from .._progress import progress_bar
 from ..kernels import Kernel
@@ -354,7 +355,7 @@ def tile_width(place: Place, n: int) -> int:
     if place.client is None:
         fits = math.isqrt(free_memory(_CPU) // (8 * 2 * _HELD))
         return min(max(fits, _WIDTHS[0]), _WIDTHS[1])
-    workers = place.client.scheduler_info(n_workers=-1)["workers"].values()
+    workers = workers_of(place.client)
     limits = [w["memory_limit"] / w["nthreads"] for w in workers if w["memory_limit"]]
     fits = math.isqrt(int(min(limits, default=2**40)) // (8 * 2 * (2 * _TOGETHER + _HELD)))
     return max(min(max(_CLUSTER_WIDTH, n // _CLUSTER_TILES), fits), 64)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from ..._arguments import file_name, generator_of, number, one_of, probability, several, whole
-from ..._cluster import quiet_about_size, refuse_what_is_no_client
+from ..._cluster import quiet_about_size, workers_of
 from ..._progress import silenced, steps
 from ..._typed import typed
 from ...networks.checkpoint import task_identity
@@ -171,7 +171,7 @@ def draws(
     if not callable(question):
         raise ValueError(f"question: found {question!r}; give a function of a Task.")
     if client is not None:
-        refuse_what_is_no_client(client)
+        workers_of(client)
         if processes is not None:
             raise ValueError("processes: found a client too, which has its workers; give one.")
     parts = _parts(tasks, n, seed)
