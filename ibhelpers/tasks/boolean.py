@@ -43,7 +43,7 @@ def load(
         How many corners are for training, drawn by chance; the others are for testing. All corners
         are for both when not given: then a loss of 0 says that a hypothesis computes the function.
     n_test : int, optional
-        How many corners are for testing.
+        How many of these corners are for testing, drawn by chance; all when not given.
     seed : int
         Of the function by chance and of the split.
 
@@ -78,13 +78,13 @@ def load(
                 f"function: found shape {f.shape}, or numbers that have no sign; give "
                 f"{len(X)} positive or negative numbers, one for each corner of {inputs} inputs."
             )
-    train = test = np.arange(len(X))
+    train, test = np.arange(len(X)), of_split.permutation(len(X))
     if n_train is not None:
         n_train = whole("n_train", n_train, at_least=1, at_most=len(X) - 1)
-        corners = of_split.permutation(len(X))
-        train, test = corners[:n_train], np.sort(corners[n_train:])
+        train, test = test[:n_train], test[n_train:]
     if n_test is not None:
         test = test[: whole("n_test", n_test, at_least=1, at_most=len(test))]
+    test = np.sort(test)
     labels = (f > 0).astype(np.int64)
     one_hot = np.eye(2)[labels]
     return Task(

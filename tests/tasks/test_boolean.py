@@ -38,6 +38,8 @@ def test_a_function_of_ones_own_and_a_split():
     other = tasks.load("boolean", function=f, n_train=10, seed=4)
     assert (other.X_train != split.X_train).any()
     assert tasks.load("boolean", n_train=10, n_test=2).n_test == 2
+    halves = tasks.load("boolean", function="first", inputs=10, n_train=512, n_test=128)
+    assert abs(halves.labels_test.sum() - 64) < 4 * 5.3  # deviations, drawn without replacement
     first, second = (tasks.load("boolean", function="random", seed=s) for s in (0, 1))
     assert (first.labels_test != second.labels_test).any()
 
