@@ -54,16 +54,15 @@ def with_noise_inputs(task: Task, k: int, *, seed: int = 0) -> Task:
     """
     k = whole("k", k, at_least=0)
     deviation = np.sqrt(task.X_train.var(axis=0, dtype=np.float64).mean())
-    if deviation == 0:
+    constant = (task.X_train == task.X_train[0]).all()  # whose variance rounding may leave above 0
+    if constant or deviation == 0:
         raise ValueError(
             "task: found training inputs that are all constant, so that no scale for noise is "
             "known; add inputs to them with numpy.column_stack."
         )
-    # One stream for each part: the first of many inputs are those of few.
-    streams = generator_of(seed).spawn(2)
     added = {}
-    for part, stream in zip(("train", "test"), streams, strict=True):
-        X = getattr(task, f"X_{part}")
+    for part, stream in _streams(seed).items():
+        X = getattr(task, f"X_{part}")  # the first of many inputs of noise are those of few
         noise = deviation * stream.standard_normal((k, len(X))).T
         added[f"X_{part}"] = np.column_stack([X, noise.astype(X.dtype)])
     names = None
@@ -113,7 +112,7 @@ def with_label_noise(task: Task, share: float, *, on: str = "train", seed: int =
     share = _share(share)
     parts = _PARTS[one_of("on", on, _PARTS)]
     changed: dict[str, Any] = {}
-    streams = dict(zip(("train", "test"), generator_of(seed).spawn(2), strict=True))
+    streams = _streams(seed)
     for part in parts:
         y, labels = getattr(task, f"y_{part}"), _labels(task, part)
         if not one_hot(y):
@@ -253,7 +252,7 @@ def with_occlusion(task: Task, side: int, *, value: float = 0.0, seed: int = 0) 
     side = whole("side", side, at_least=0, at_most=min(height, width))
     value = finite("value", value)
     changed = {}
-    for part, stream in zip(("train", "test"), generator_of(seed).spawn(2), strict=True):
+    for part, stream in _streams(seed).items():
         X = getattr(task, f"X_{part}")
         images = X.reshape(len(X), -1, height, width).copy()
         hidden = np.ones((len(X), 1, 1), dtype=bool)
@@ -382,6 +381,11 @@ def union(first: Task, second: Task) -> Task:
 def _changed(task: Task, how: str, **changed: Any) -> Task:
     """The task with other arrays; its source says how they came about."""
     return replace(task, source=f"{task.source}; {how}" if task.source else how, **changed)
+
+
+def _streams(seed: int) -> dict[str, np.random.Generator]:
+    """A stream for each part: what becomes of one does not depend on the size of the other."""
+    return dict(zip(("train", "test"), generator_of(seed).spawn(2), strict=True))
 
 
 def _share(share: float) -> float:

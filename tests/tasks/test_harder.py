@@ -244,6 +244,10 @@ def test_inputs_that_are_not_seen_are_as_if_they_were_not_there(kernel):
     [
         (lambda: tasks.with_noise_inputs(DIGITS, -1), "k: found -1"),
         (lambda: tasks.with_noise_inputs(replace(NUMBERS, X_train=np.ones((30, 20))), 2), "all co"),
+        (
+            lambda: tasks.with_noise_inputs(replace(NUMBERS, X_train=np.full((30, 20), 0.1)), 2),
+            "all constant",
+        ),
         (lambda: tasks.with_label_noise(DIGITS, 1.2), "share: found 1.2"),
         (lambda: tasks.with_label_noise(DIGITS, 0.1, on="tests"), "on: .*Did you mean 'test'"),
         (lambda: tasks.with_label_noise(NUMBERS, 0.1), "no labels_train; give a task of classes"),
