@@ -1,7 +1,6 @@
 """What chapter 16, infinite networks and what convolutions know, shows of ten draws of digits.
 
-The network with pooling, whose kernel takes as many times longer as there are places, is asked of
-fewer digits.
+The network with pooling, whose kernel has all pairs of places, is asked of fewer digits.
 """
 
 from dataclasses import replace
