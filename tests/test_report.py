@@ -271,3 +271,26 @@ def test_a_rare_word_that_some_splits_lack(tmp_path):
     inputs = {ib.Task.from_frame(frame, "y", seed=seed).n_inputs for seed in range(5)}
     assert len(inputs) > 1
     assert np.isfinite(report.examine(tmp_path / "rare.csv", "y").bits["least"]).all()
+
+
+def test_columns_may_be_called_as_those_of_the_report(tmp_path):
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(rng.normal(size=(40, 2)), columns=["bits saved", "others expect"])
+    frame["row"] = frame["bits saved"] + 0.1 * rng.normal(size=40)
+    frame.to_csv(tmp_path / "names.csv", index=False)
+    found = report.examine(tmp_path / "names.csv", "row").rows
+    shown = found.iloc[:, 0].to_numpy() - 1  # the numbers of the rows
+    answers = frame[["row", "bits saved", "others expect"]].to_numpy()[shown]
+    assert list(found)[2:] == ["row", "others expect", "bits saved", "others expect"]
+    np.testing.assert_allclose(found.iloc[:, [2, 4, 5]].to_numpy(), answers)
+
+
+def test_a_table_of_few_rows_and_seeds_of_any_size(table, tmp_path, monkeypatch):
+    frame = pd.read_csv(table[0])
+    frame.iloc[:6].to_csv(tmp_path / "few.csv", index=False)
+    with pytest.raises(ValueError, match="found 6 rows, of which 4 are left to learn from"):
+        report.examine(tmp_path / "few.csv", "price")
+    monkeypatch.setattr(report, "_MOST_ROWS", 6)
+    for seed, message in ((2**40, "found 6 rows"), (-1, "seed: found -1; give a whole number")):
+        with pytest.raises(ValueError, match=message):
+            report.examine(table[0], "price", seed=seed)

@@ -177,8 +177,8 @@ def _above_the_mean(explained: np.ndarray) -> np.ndarray:
 
 
 def _percent(share: float) -> str:
-    return f"{share:.0%}"
+    return f"{share:z.0%}"
 
 
 def _points(share: float) -> str:
-    return f"{100 * share:.1f}"
+    return f"{100 * share:z.1f}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._arguments import one_of
+from .._arguments import one_of, seed_of_bits
 from ..bias.compare import models as models_of
 from ..bias.inductive_bias import inductive_bias
 from ..bias.worth import worth
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _AVERAGE = "average of the hypotheses"
 _MOST_ROWS = 2000  # of the table; more are drawn from
+_FEWEST_ROWS = 5  # to learn from: nearest neighbours are so many
 _SPLITS = 5
 _SHARES = (0.5, 0.75, 0.9)  # of what varies, to be explained: the targets
 _PAID = 20  # bits, which buy the target error at which rows are worth something
@@ -147,9 +148,14 @@ def examine(path: Any, target: str, *, seed: int = 0, **options: Any) -> Report:
     notes = [f"{what[0].upper()}{what[1:]}." for what in said]
     if len(frame) > _MOST_ROWS:
         notes.append(f"{_MOST_ROWS:,} of {len(frame):,} rows, drawn at random.")
-        frame = frame.sample(_MOST_ROWS, random_state=seed).sort_index()
+        frame = frame.sample(_MOST_ROWS, random_state=seed_of_bits(32, seed)).sort_index()
     splits = _splits(frame, target, seed, name, options)
     each = [Task(**split.arguments) for split in splits]
+    if (fewest := min(one.n_train for one in each)) < _FEWEST_ROWS:
+        raise ValueError(
+            f"frame: found {len(frame)} rows, of which {fewest} are left to learn from; the "
+            f"standard models need at least {_FEWEST_ROWS}. Give a table of more rows."
+        )
     task = each[0]
     space, kinds = _chosen(task, seed)
     spaces = [space]
@@ -384,12 +390,17 @@ def _rows(
     else:
         expected = [(task.output_names or ())[i] for i in others.argmax(axis=1)]
         contradicted = others.argmax(axis=1) != known.argmax(axis=1)
-    rest = table.drop(columns=[target, *(["row"] if "row" in table else [])])
-    rest.insert(0, "row", names[shown] + 1)
-    rest.insert(1, "bits saved", saved[shown].round(3))
-    rest.insert(2, target, table[target], allow_duplicates=True)
-    rest.insert(3, "others expect", expected, allow_duplicates=True)
-    against = rest["row"][(saved[shown] < 0) & contradicted].iloc[::-1]
+    numbers = names[shown] + 1
+    first = [
+        ("row", numbers),
+        ("bits saved", saved[shown].round(3)),
+        (target, table[target]),
+        ("others expect", expected),
+    ]
+    rest = table.drop(columns=target)
+    for place, (name, values) in enumerate(first):  # of which the table may have some, too
+        rest.insert(place, name, values, allow_duplicates=True)
+    against = numbers[(saved[shown] < 0) & contradicted][::-1]
     return rest, sorted(against[:_SUSPECTS].tolist())
 
 
