@@ -63,8 +63,8 @@ def duration() -> str:
         return f"{sum(map(sum, some)) / 60:.0f} hours"
 
     return (
-        f"{len(minutes)} chapters, about {hours(minutes)} with their exercises; the core, chapters "
-        f"00 to 06, {hours(minutes[:7])}"
+        f"{len(minutes)} chapters, about {hours(minutes)} with their exercises; chapters 00 to "
+        f"06 alone, {hours(minutes[:7])}"
     )
 
 
