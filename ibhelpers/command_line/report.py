@@ -9,7 +9,7 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from ..bias.worth import worth
 from ..kernels import RBF, Matern
 from ..laws import GeneralizedChi2
 from ..spaces import GaussianSpace
-from ..tasks import Task
+from ..tasks import Task, with_fewer_examples
 from ..tasks.columns import floats, location_and_scale, moments
 from ..tasks.prepared import Prepared, prepare, read
 from ._advice import Reached, advice
@@ -165,7 +165,11 @@ def examine(path: Any, target: str, *, seed: int = 0, **options: Any) -> Report:
             continue
         part = GaussianSpace.fit(_part(other, seed), space.kernel, starts=1, progress=False)
         spaces.append(_with_all_rows(part, other))
-    halves, laws = zip(*map(_half_and_all, spaces, each), strict=True)
+    laws = [space.loss_law(one) for space, one in zip(spaces, each, strict=True)]
+    halves = [
+        space.loss_law(with_fewer_examples(one, one.n_train // 2))
+        for space, one in zip(spaces, each, strict=True)
+    ]
     notes += [
         f"{name}: {task.n_train:,} rows to learn from, {task.n_test:,} to be tested on, "
         f"{task.n_inputs} inputs; {_SPLITS} splits: {task.source.rpartition('; ')[2]}.",
@@ -202,7 +206,7 @@ def examine(path: Any, target: str, *, seed: int = 0, **options: Any) -> Report:
         task=task,
         space=space,
         kinds=kinds,
-        bits=_bits(list(laws), constant, space.noise, deviation),
+        bits=_bits(laws, constant, space.noise, deviation),
         models=models,
         rows=rows,
         law=laws[0],
@@ -268,30 +272,7 @@ def _part(task: Task, seed: int) -> Task:
     """The task with so many training rows as lengthscales are chosen by, drawn at random."""
     if task.n_train <= _COMPARED:
         return task
-    drawn = _shuffled(task, seed)
-    labels = None if drawn.labels_train is None else drawn.labels_train[:_COMPARED]
-    return replace(
-        drawn,
-        X_train=drawn.X_train[:_COMPARED],
-        y_train=drawn.y_train[:_COMPARED],
-        labels_train=labels,
-    )
-
-
-def _shuffled(task: Task, seed: int) -> Task:
-    """The same training rows in random order."""
-    order = np.random.default_rng(seed).permutation(task.n_train)
-    labels = None if task.labels_train is None else task.labels_train[order]
-    return replace(
-        task, X_train=task.X_train[order], y_train=task.y_train[order], labels_train=labels
-    )
-
-
-def _half_and_all(space: GaussianSpace, task: Task) -> tuple[GeneralizedChi2, GeneralizedChi2]:
-    """The laws after half of the training rows, drawn at random, and after all."""
-    curve = space.learning_curve(_shuffled(task, 0), [task.n_train // 2, task.n_train])
-    half, law = curve.values()
-    return half, law
+    return with_fewer_examples(task, _COMPARED, seed=seed)
 
 
 def _of_the_mean(task: Task) -> float:
