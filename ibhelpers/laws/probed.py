@@ -33,6 +33,7 @@ from .rounding import Rounding
 Product = Callable[[Float64[Tensor, "m r"]], Float64[Tensor, "m r"]]
 
 _GROUPS = 16  # of probes, each left out in turn
+_TINY = torch.finfo(torch.float64).tiny
 _NO_FREEDOM = 1e-10  # degrees of freedom of what has noncentrality alone, all together
 
 
@@ -152,7 +153,8 @@ class ProbedChi2(Law):
     def log_limits(self, x: Tensor, confidence: float = 0.95) -> tuple[Tensor, Tensor]:
         """Limits of log P(L <= x), of the shape of x: of probes, steps and rounding together.
 
-        Student's interval of the jackknife over groups of probes, widened by what a quarter of the
+        Student's interval of the jackknife over groups of probes, of log(−log P), which scatters
+        evenly even where one direction has nearly all variance; widened by what a quarter of the
         steps changes, and by the rounding errors that are to be expected.
 
         Raises
@@ -167,14 +169,14 @@ class ProbedChi2(Law):
         share = 0.5 + probability("confidence", confidence) / 2
         log_p = self._law._logcdf(x.reshape(-1))
         others = torch.stack([law._logcdf(x.reshape(-1)) for law in self._others])
-        n = len(others)
+        n, others = len(others), (-others).clamp(min=_TINY).log()
         scatter = ((n - 1) / n * (others - others.mean(0)).square().sum(0)).sqrt()
-        margin = float(special.stdtrit(n - 1, share)) * scatter
+        factor = (float(special.stdtrit(n - 1, share)) * scatter).exp()
         by_steps = (self._shorter._logcdf(x.reshape(-1)) - log_p).abs()
         below = (x.reshape(-1) <= self._law.offset) & torch.isneginf(log_p)
-        self._refuse(x.reshape(-1), by_steps, margin, log_p, below)
-        margin = margin + by_steps + self._law.log_errors(x.reshape(-1))
-        low, high = log_p - margin, (log_p + margin).clamp(max=0.0)
+        self._refuse(x.reshape(-1), by_steps, log_p / factor - log_p, log_p, below)
+        margin = by_steps + self._law.log_errors(x.reshape(-1))
+        low, high = log_p * factor - margin, (log_p / factor + margin).clamp(max=0.0)
         never = torch.full_like(low, -torch.inf)
         low, high = torch.where(below, never, low), torch.where(below, never, high)
         return low.reshape(x.shape), high.reshape(x.shape)
