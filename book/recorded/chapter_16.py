@@ -1,8 +1,12 @@
 """What chapter 16, infinite networks and what convolutions know, shows of ten draws of digits.
 
+python book/recorded/chapter_16.py [mistakes]
+
 The network with pooling, whose kernel has all pairs of places, is asked of fewer digits.
+`mistakes` asks for the bits of an error rate, which takes longest.
 """
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -131,6 +135,27 @@ def three_networks(task):
     return found
 
 
+def by_mistakes(task):
+    """Bits of 5 % of the digits wrong, with intervals."""
+    found = {}
+    for kind in ("mlp", "conv"):
+        bias = ib.rare_event_bias(
+            space_of(task, kind),
+            task,
+            loss="zero_one",
+            target_error=0.05,
+            seed=0,
+        )
+        limits = bias.interval or (np.nan, np.nan)
+        numbers = {
+            "bits of 5 % wrong": bias.bits,
+            "from": limits[0],
+            "to": limits[1],
+        }
+        found |= said(kind, numbers)
+    return found
+
+
 # --- ten draws ------------------------------------------------------------------------------------
 
 
@@ -138,9 +163,12 @@ if __name__ == "__main__":
     first = ib.tasks.load("mnist", n_train=250, n_test=130, balanced=False)
     pool = ib.tasks.load("mnist", n_train=4000, n_test=1000)
     tasks = recording.first_and_others(first, pool, 10, balanced=False)
-    recording.keep(
-        "16_convolutions",
-        three_networks,
-        [changed(task, halved) for task in tasks],
-        of="250 training and 130 test digits of MNIST, 14 x 14 pixels",
-    )
+    tasks = [changed(task, halved) for task in tasks]
+    of = "250 training and 130 test digits of MNIST, 14 x 14 pixels"
+    match sys.argv[1:]:
+        case []:
+            recording.keep("16_convolutions", three_networks, tasks, of=of)
+        case ["mistakes"]:
+            recording.keep("16_mistakes", by_mistakes, tasks, of=of)
+        case _:
+            sys.exit(__doc__)
