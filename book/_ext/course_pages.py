@@ -10,12 +10,14 @@ from pathlib import Path
 from string import ascii_uppercase
 
 import gpu
+import make_spectra
 import nbformat
 import run_notebooks
 
 from ibhelpers.tasks.commands import DATASETS
 
 CARDS = run_notebooks.ROOT / "book" / "gpu"
+LAW_PAGE = "book/exact_law"
 
 
 def notebooks() -> Iterator[tuple[Path, nbformat.NotebookNode, str]]:
@@ -130,7 +132,23 @@ def files() -> str:
     return "\n".join(lines)
 
 
-MADE = {"results": results, "status": status, "files": files}
+def spectra() -> str:
+    """The laws that a reader can pick in the browser, inside the page: no request, no server."""
+    files = [make_spectra.FOLDER / f"{name}.json" for name in make_spectra.OFFERED]
+    laws = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    data = json.dumps(laws, ensure_ascii=False).replace("</", r"<\/")
+    return f'<script type="application/json" id="law-spectra">{data}</script>'
+
+
+def add_law(app, pagename, templatename, context, doctree):
+    """Load the calculation on its page only."""
+    if pagename == LAW_PAGE:
+        app.add_css_file("law/law.css")
+        for name in ("exact_law", "law_plot", "law_page"):
+            app.add_js_file(f"law/{name}.js", loading_method="defer")
+
+
+MADE = {"results": results, "status": status, "files": files, "spectra": spectra}
 
 
 def fill(app, docname, source):
@@ -142,4 +160,5 @@ def fill(app, docname, source):
 
 def setup(app):
     app.connect("source-read", fill)
+    app.connect("html-page-context", add_law)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
