@@ -17,7 +17,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart lab notebooks editions address test test-code test-notebooks test-long lint format book bench gpu constraints clean
+.PHONY: help quickstart lab notebooks editions slides address test test-code test-notebooks test-long lint format book bench gpu constraints clean
 
 help:  ## Say what there is to do
 	@echo "Inductive Bias, in Bits"
@@ -35,6 +35,9 @@ notebooks: .venv/installed  ## Run every notebook anew, and record for the book 
 
 editions: .venv/installed  ## Write the notebooks for students and for instructors
 	PYTHONPATH=. $(PY) scripts/make_editions.py
+
+slides: .venv/installed  ## Write the slides of eight chapters
+	$(PY) scripts/make_slides.py
 
 address: .venv/installed  ## Write REPOSITORY_URL into the README and the notebooks
 	$(PY) scripts/set_address.py "$(REPOSITORY_URL)"

@@ -39,6 +39,25 @@ def test_a_question_has_one_right_answer_and_a_word_on_each(question):
             assert bare.count("{") == bare.count("}"), formula
 
 
+def test_the_length_of_an_option_does_not_tell_the_right_one():
+    """The right one is as often the longest, and the shortest, as a guess would have it.
+
+    Within two standard deviations of what as many questions would show by chance.
+    """
+    lengths = [
+        (len(written["right"]), [len(wrong["option"]) for wrong in written["wrong"]])
+        for questions in CHAPTERS.values()
+        for written in questions
+        if "right" in written
+    ]
+    chances = [1 / (1 + len(others)) for _, others in lengths]
+    expected, deviation = sum(chances), sum(p * (1 - p) for p in chances) ** 0.5
+    longest = sum(right > max(others) for right, others in lengths)
+    shortest = sum(right < min(others) for right, others in lengths)
+    assert abs(longest - expected) < 2 * deviation
+    assert abs(shortest - expected) < 2 * deviation
+
+
 def test_numbers_that_are_known_otherwise():
     answers = {q.name: q.answer for q in QUESTIONS}
     assert answers["00.Q2.1"] == 12  # 2^12

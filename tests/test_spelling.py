@@ -22,7 +22,7 @@ TYPING_ERRORS = dict(
     line.split("->", 1) for line in (DICTIONARIES / "dictionary.txt").read_text().splitlines()
 )
 # Terms as the field's papers and packages spell them, and words that are British in another sense.
-TERMS = {"generalized", "generalization", "optimizer", "optimizers"}
+TERMS = {"biased", "generalized", "generalization", "optimizer", "optimizers"}
 TERMS |= {"licensed", "math", "program", "programs", "story"}
 NOT_PROSE = re.compile(
     r"``.*?``|`.*?`|\.\. math:: .*?\n\n|\$\$.*?\$\$|\$.*?\$|https?://\S+|\]\([^)]*\)|^ *>>>.*?$"
@@ -38,8 +38,9 @@ def texts():
         yield path.name, "\n\n".join(c.source for c in cells if c.cell_type == "markdown")
         descriptions = [str(c.metadata.get("mystnb", "")) for c in cells]
         yield f"{path.name}, descriptions of figures", "\n".join(descriptions)
-    for path in [*sorted((ROOT / "book").glob("*.md")), *sorted(ROOT.glob("*.md"))]:
-        yield path.name, path.read_text(encoding="utf-8")
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("book/*.md"), *ROOT.glob("book/[!_]*/**/*.md")]
+    for path in [*sorted(pages), ROOT / "book" / "teaching" / "quizzes.yml"]:
+        yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
     yield "data/README.md", (ROOT / "data" / "README.md").read_text(encoding="utf-8")
     for path in sorted((ROOT / "ibhelpers").rglob("*.py")):
         yield str(path.relative_to(ROOT)), docstrings(path.read_text(encoding="utf-8"))

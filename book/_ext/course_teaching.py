@@ -5,9 +5,11 @@ All of it is read from the notebooks, the record of their runs, and the file of 
 
 import re
 from html import escape
+from pathlib import Path
 
 import make_editions
 import make_quizzes
+import make_slides
 from course_pages import notebooks, recorded
 
 NEEDS = "**You need**"
@@ -160,7 +162,28 @@ def asked(name: str, question) -> list[str]:
     return [*lines, "", *answers, ":::", ""]
 
 
-MADE = {"times": times, "prerequisites": prerequisites, "quizzes": quizzes, "duration": duration}
+def slides() -> str:
+    """A link to the slides of each chapter that has some, which lie beside the pages."""
+    titles = {path.name[:2]: re.sub(r"\[(.*)\].*", r"\1", title) for path, _, title in notebooks()}
+    links = [
+        f'<li><a href="../../slides/{n}.html">{titles[n]}</a></li>' for n in make_slides.decks()
+    ]
+    return "\n".join(["```{raw} html", "<ul>", *links, "</ul>", "```"])
+
+
+def write_slides(app, exception) -> None:
+    """Make the slides, which share reveal.js and MathJax with the book."""
+    if exception is None and app.builder.format == "html":
+        make_slides.write(Path(app.outdir) / "slides", "../_static")
+
+
+MADE = {
+    "times": times,
+    "prerequisites": prerequisites,
+    "quizzes": quizzes,
+    "duration": duration,
+    "slides": slides,
+}
 
 
 def fill(app, docname, source):
@@ -176,4 +199,5 @@ def fill(app, docname, source):
 
 def setup(app):
     app.connect("source-read", fill)
+    app.connect("build-finished", write_slides)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
