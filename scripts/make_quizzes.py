@@ -8,6 +8,7 @@ secret in a file: the numbers are then drawn anew by it. Questions with options 
 """
 
 import argparse
+import functools
 import hashlib
 import math
 import random
@@ -47,6 +48,7 @@ class Question:
     slips: tuple[tuple[float, str], ...] = ()
 
 
+@functools.cache
 def chapters() -> dict[str, list[dict]]:
     """The questions as they are written, by chapter."""
     return yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
