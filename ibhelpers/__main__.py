@@ -1,10 +1,11 @@
-"""The command line: ``python -m ibhelpers quickstart``, ``bits``, ``check`` and ``data ...``."""
+"""``python -m ibhelpers``: ``quickstart``, ``bits``, ``check``, ``data``, ``assign``, ``grade``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from .command_line.quickstart import quickstart
 from .tasks import commands as data_commands
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table.add_argument("--time", metavar="COLUMN", help="its latest rows are tested on")
     table.add_argument("--seed", type=int, default=0, help="of the splits (0)")
     table.add_argument("--output", metavar="FILE", help="of the report (NAME_bits.html)")
+    _add_grading(commands)
     chosen = parser.parse_args(arguments)
 
     if chosen.command == "quickstart":
@@ -53,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             time=chosen.time,
             drop=chosen.drop,
         )
+    if chosen.command in ("assign", "grade"):
+        return _grading(chosen)
     if chosen.command == "check":
         import ibhelpers_check  # beside the package, so that it also runs where the package cannot
 
@@ -69,6 +73,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _add_grading(commands: Any) -> None:
+    """For who teaches: to hand out assignments, and to mark what comes back."""
+    out = commands.add_parser("assign", help="write an assignment for each student of a class")
+    back = commands.add_parser("grade", help="run and mark what a class handed in")
+    out.add_argument("assignment", help="1 to 4, or a file of your own")
+    back.add_argument("folder", help="with a file or folder for each student")
+    back.add_argument("--assignment", required=True, help="1 to 4, or a file of your own")
+    for parser, written in ((out, "handout"), (back, "grades")):
+        parser.add_argument("--students", required=True, metavar="FILE", help="one name a line")
+        parser.add_argument(
+            "--secret", required=True, metavar="FILE", help="draws the numbers; - reads a line"
+        )
+        parser.add_argument("--output", default=written, metavar="FOLDER", help=f"({written})")
+    back.add_argument("--points", metavar="FILE", help="TOML, to give other points")
+    back.add_argument("--by-hand", metavar="FILE", help="CSV: student, question, points, words")
+    back.add_argument("--seconds", type=int, default=120, help="for each submission (120)")
+    back.add_argument("--memory", type=float, default=2.0, help="for each, in GiB (2)")
+    back.add_argument("--unfenced", action="store_true", help="where the system has no fence")
+
+
+def _grading(chosen: argparse.Namespace) -> int:
+    from .command_line.grade import assign, grade
+
+    common = (chosen.assignment, chosen.students, chosen.secret, chosen.output)
+    if chosen.command == "assign":
+        return assign(*common)
+    return grade(
+        chosen.folder,
+        *common,
+        points=chosen.points,
+        by_hand=chosen.by_hand,
+        seconds=chosen.seconds,
+        memory=chosen.memory,
+        fenced=not chosen.unfenced,
+    )
 
 
 if __name__ == "__main__":

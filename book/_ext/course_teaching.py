@@ -1,6 +1,6 @@
-"""What the pages for teachers are made of: times and prerequisites of the chapters, and quizzes.
+"""What the pages for teachers are made of: times and prerequisites, quizzes, assignments.
 
-All of it is read from the notebooks, the record of their runs, and the file of questions.
+All of it is read from the notebooks, the record of their runs, and the files of questions.
 """
 
 import re
@@ -11,6 +11,8 @@ import make_editions
 import make_quizzes
 import make_slides
 from course_pages import notebooks, recorded
+
+from ibhelpers.exercises.assignments import read_assignment
 
 NEEDS = "**You need**"
 WIDTH, HEIGHT, GAP = 190, 34, 14  # of a chapter in the graph, in pixels; and between two
@@ -177,7 +179,36 @@ def write_slides(app, exception) -> None:
         make_slides.write(Path(app.outdir) / "slides", "../_static")
 
 
+def assignments() -> str:
+    """The four assignments at the numbers of nobody, with their points and rubrics."""
+    lines = []
+    for which in "1234":
+        found = read_assignment(which)
+        total = sum(found.points.values())
+        lines += [
+            f"## Assignment {which}: {found.title}",
+            "",
+            f"{found.opening} {total:g} points.",
+            "",
+        ]
+        for question in found.questions:
+            numbers = question.numbers(b"", "the page of this book")
+            asks = question.variant.check(**numbers).asks
+            lines += [
+                f"**{question.name}** ({question.points:g} points, exercise {question.like}). "
+                f"{question.asks(numbers)} *Asked for:* {asks}.",
+                "",
+            ]
+        for written in found.written:
+            lines += [f"**{written.name}** ({written.points:g} points, read). {written.text}", ""]
+            lines += ["| points | for |", "|---:|---|"]
+            lines += [f"| {n} | {written.levels[n]} |" for n in sorted(written.levels)[::-1]]
+            lines.append("")
+    return "\n".join(lines)
+
+
 MADE = {
+    "assignments": assignments,
     "times": times,
     "prerequisites": prerequisites,
     "quizzes": quizzes,

@@ -23,7 +23,7 @@ _LOG2 = math.log(2)
 # allowed, because an answer may be rounded from one that was rounded.
 _OF_A_UNIT = 0.6
 _MOST = 1_000_000  # numbers in a list or range, which may be longer than the memory
-_WORDS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+WORDS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def choice(expected: str | Callable[[], str], options: Sequence[str]) -> Check:
             return [f"Give one of {listed}; found {_brief(answer)}."]
         return [] if answer == _value(expected) else [f"It is not {answer!r}."]
 
-    return Check(f"one of the {_WORDS[len(options)]} words", complain)
+    return Check(f"one of the {WORDS[len(options)]} words", complain)
 
 
 def callable_gives(
@@ -193,14 +193,14 @@ def all_of(*checks: Check) -> Check:
 def _asks_number(decimals: int | None, digits: int | None, unit: str) -> str:
     what = {"": "a number", "probability": "a probability"}.get(unit, f"a number of {unit}")
     if digits is not None:
-        return f"{what}, to {_WORDS[digits]} significant digits"
+        return f"{what}, to {WORDS[digits]} significant digits"
     return f"{what}, exactly" if decimals is None else f"{what}, {_to_decimals(decimals)}"
 
 
 def _to_decimals(decimals: int) -> str:
     if decimals == 0:
         return "to the nearest whole one"
-    return f"to {_WORDS[decimals]} decimal{'s' if decimals > 1 else ''}"
+    return f"to {WORDS[decimals]} decimal{'s' if decimals > 1 else ''}"
 
 
 def _tolerance(right: float, decimals: int | None, digits: int | None) -> float:

@@ -50,16 +50,25 @@ def _digits(n_train: int = 100) -> Task:
     return tasks.load("digits", n_train=n_train, n_test=50)
 
 
-CHECKS: dict[str, Check] = {
-    "00.1": number(
-        lambda: math.log2(1e6),
+def one_in(hypotheses: int) -> Check:
+    """How many bits one good hypothesis in so many takes."""
+    return number(
+        lambda: math.log2(hypotheses),
         decimals=1,
         unit="bits",
         slips={
-            "That is the number of decimal digits; each bit halves what is left.": 6.0,
-            "That is log2 of a thousand: how many thousands has a million?": math.log2(1000),
+            "That is the number of decimal digits; each bit halves what is left.": (
+                math.log10(hypotheses)
+            ),
+            "That is log2 of the thousands alone: how much is a thousand?": (
+                math.log2(hypotheses / 1000)
+            ),
         },
-    ),
+    )
+
+
+CHECKS: dict[str, Check] = {
+    "00.1": one_in(1_000_000),
     "00.2": number(
         lambda: _reached(1000 * math.log(2)),
         decimals=4,

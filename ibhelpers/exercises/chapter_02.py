@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -23,11 +24,10 @@ def _sine_task(outputs: int = 1) -> ib.Task:
     return ib.Task(x_train, np.sin(3 * x_train + shift), x_test, np.sin(3 * x_test + shift))
 
 
-def _posterior_mean(noise: float = 0.0, *, kernel: Any = None) -> np.ndarray:
-    task, where = _sine_task(), np.array([[-0.5], [0.3], [0.7]])
-    kernel = kernel or ib.kernels.Matern(lengthscale=0.5, nu=1.5)
-    at_three = ib.Task(task.X_train, task.y_train, where, np.sin(3 * where))
-    return ib.GaussianSpace(kernel, noise=noise).posterior(at_three).mean.numpy()
+def _posterior_mean(kernel: Any, inputs: Sequence[float]) -> np.ndarray:
+    task, where = _sine_task(), np.array(inputs)[:, None]
+    there = ib.Task(task.X_train, task.y_train, where, np.sin(3 * where))
+    return ib.GaussianSpace(kernel).posterior(there).mean.numpy()
 
 
 def losses_from(mean, covariance, y_test, n, seed):
@@ -108,43 +108,63 @@ def _best_lengthscale(*, by: str) -> float:
     return min(costs, key=costs.__getitem__)
 
 
-CHECKS: dict[str, Check] = {
-    "02.1": number(
-        lambda: sum((0.5 * -0.5) ** power for power in range(4)),
+def _of_cubics(x: float, y: float) -> float:
+    return sum((x * y) ** power for power in range(4))
+
+
+def covariance_of_cubics(x: float, y: float) -> Check:
+    """The covariance of a random cubic's values at two inputs."""
+    return number(
+        lambda: _of_cubics(x, y),
         decimals=3,
         slips={
-            "That is the variance at one half; the second input is minus one half.": (
-                lambda: sum(0.25**power for power in range(4))
+            "That is the variance at the first input; the second is another one.": (
+                lambda: _of_cubics(x, x)
             ),
             "That is the correlation; the covariance is asked for.": (
-                lambda: sum((-0.25) ** k for k in range(4)) / sum(0.25**k for k in range(4))
+                lambda: _of_cubics(x, y) / math.sqrt(_of_cubics(x, x) * _of_cubics(y, y))
             ),
-            "The constant term is missing.": lambda: sum((-0.25) ** k for k in range(1, 4)),
+            "The constant term is missing.": lambda: _of_cubics(x, y) - 1,
         },
-    ),
-    "02.2": number(
-        lambda: math.sqrt(1 - math.exp(-0.5) ** 2),
+    )
+
+
+def left_by_one_example(lengthscales: float) -> Check:
+    """The standard deviation so many lengthscales away from a value that is known."""
+    covariance = math.exp(-(lengthscales**2) / 2)
+    return number(
+        lambda: math.sqrt(1 - covariance**2),
         decimals=3,
         slips={
-            "That is the variance; the standard deviation is asked for.": lambda: 1 - math.exp(-1),
+            "That is the variance; the standard deviation is asked for.": 1 - covariance**2,
             "The covariance enters squared: once in A, and once beside it.": (
-                lambda: math.sqrt(1 - math.exp(-0.5))
+                math.sqrt(1 - covariance)
             ),
-            "That is the covariance with the known value.": lambda: math.exp(-0.5),
+            "That is the covariance with the known value.": covariance,
         },
-    ),
-    "02.3": array(
-        _posterior_mean,
+    )
+
+
+def rougher_mean(lengthscale: float, inputs: Sequence[float]) -> Check:
+    """The posterior mean of the sine under a Matérn kernel."""
+    return array(
+        lambda: _posterior_mean(ib.kernels.Matern(lengthscale=lengthscale, nu=1.5), inputs),
         decimals=4,
         slips={
             "That is the mean under the RBF kernel; the Matérn kernel is asked for.": (
-                lambda: _posterior_mean(kernel=ib.kernels.RBF(0.5))
+                lambda: _posterior_mean(ib.kernels.RBF(lengthscale), inputs)
             ),
             "That is the truth, not the posterior mean.": (
-                lambda: np.sin(3 * np.array([[-0.5], [0.3], [0.7]]))
+                lambda: np.sin(3 * np.array(inputs)[:, None])
             ),
         },
-    ),
+    )
+
+
+CHECKS: dict[str, Check] = {
+    "02.1": covariance_of_cubics(0.5, -0.5),
+    "02.2": left_by_one_example(1.0),
+    "02.3": rougher_mean(0.5, (-0.5, 0.3, 0.7)),
     "02.4": Check("a function, right in law", _draws_the_right_losses),
     "02.5": number(
         lambda: _best_lengthscale(by="bits"),

@@ -14,10 +14,10 @@ from ..spaces.gaussian import GaussianSpace
 from .blocks import Check, array, number
 
 
-def _extra_bits() -> float:
-    """Of a mean error of 1.2 over none, along a direction of variance 0.05."""
-    near, far = (GeneralizedChi2([0.05], 1, error**2 / 0.05) for error in (0.0, 1.2))
-    return inductive_bias(far, 0.01).bits - inductive_bias(near, 0.01).bits
+def _bits_along(variance: float, error: float, target: float) -> float:
+    """Of one direction of this variance and mean error."""
+    law = GeneralizedChi2([variance], 1, error**2 / variance)
+    return inductive_bias(law, target).bits
 
 
 @functools.cache
@@ -46,45 +46,77 @@ def _first_impossible() -> int:
     return n
 
 
-def _weighted_bits(shares=(0.75, 0.25), scale: float = 1.0) -> float:
-    """On the sine of the chapter, with the two test points' shares in the loss."""
+def _weighted_bits(share: float, target: float, *, scale: float = 1.0) -> float:
+    """On the sine of the chapter, with the first test point's share in the loss."""
     X, X_test = np.array([[0.0], [1.0], [2.5], [6.0]]), np.array([[4.0], [4.6]])
     task = tasks.Task(X, np.sin(X), X_test, np.sin(X_test))
     posterior = GaussianSpace(kernels.RBF(1.0)).posterior(task)
-    root = np.sqrt(shares)
+    root = np.sqrt([share, 1 - share])
     variance, directions = np.linalg.eigh(root[:, None] * posterior.covariance.numpy() * root)
     residual = directions.T @ (root * (posterior.mean.numpy() - task.y_test)[:, 0])
     law = GeneralizedChi2(scale * variance, 1, residual**2 / variance)
-    return inductive_bias(law, 0.05).bits
+    return inductive_bias(law, target).bits
 
 
-CHECKS: dict[str, Check] = {
-    "03.1": array(
-        [0.1, 0.9],
+def weights_of_two(correlation: float) -> Check:
+    """The weights of a loss at two points of variance 1 that move together."""
+    less, more = (1 - abs(correlation)) / 2, (1 + abs(correlation)) / 2
+    return array(
+        [less, more],
         decimals=2,
         slips={
             "These are the variances along the two axes; the loss is a mean over two points.": [
-                0.2,
-                1.8,
+                2 * less,
+                2 * more,
             ],
             "Those are the weights of two independent points; these move together.": [0.5, 0.5],
-            "In increasing order, please.": [0.9, 0.1],
+            "In increasing order, please.": [more, less],
         },
-    ),
-    "03.2": number(
-        _extra_bits,
+    )
+
+
+def cost_of_error(variance: float, error: float, target: float) -> Check:
+    """How many bits more a mean error costs along one direction."""
+    return number(
+        lambda: _bits_along(variance, error, target) - _bits_along(variance, 0.0, target),
         decimals=1,
         between=(0, 1e7),
         unit="bits",
         slips={
             "That is the cost for a window that is tiny; take it as wide as it is.": (
-                1.2**2 / 0.05 / 2 / math.log(2)
+                error**2 / variance / 2 / math.log(2)
             ),
-            "That is the whole cost at R = 1.2; how much more is it than at R = 0?": lambda: (
-                inductive_bias(GeneralizedChi2([0.05], 1, 1.2**2 / 0.05), 0.01).bits
+            f"That is the whole cost at R = {error:g}; how much more is it than at R = 0?": (
+                lambda: _bits_along(variance, error, target)
             ),
         },
-    ),
+    )
+
+
+def weighted_loss(share: float, target: float) -> Check:
+    """Bits on the sine of the chapter, with the first point's share in the loss."""
+    return number(
+        lambda: _weighted_bits(share, target),
+        decimals=3,
+        between=(0, 100),
+        unit="bits",
+        slips={
+            "That is the loss in which both points count the same.": (
+                lambda: _weighted_bits(0.5, target)
+            ),
+            "The two shares add up to 1 already; do not divide by 2 again.": (
+                lambda: _weighted_bits(share, target, scale=0.5)
+            ),
+            "The first point has the share that you gave the second.": (
+                lambda: _weighted_bits(1 - share, target)
+            ),
+        },
+    )
+
+
+CHECKS: dict[str, Check] = {
+    "03.1": weights_of_two(0.8),
+    "03.2": cost_of_error(0.05, 1.2, 0.01),
     "03.3": number(
         _fraction,
         decimals=2,
@@ -109,21 +141,5 @@ CHECKS: dict[str, Check] = {
             ),
         },
     ),
-    "03.5": number(
-        _weighted_bits,
-        decimals=3,
-        between=(0, 100),
-        unit="bits",
-        slips={
-            "That is the loss in which both points count the same.": lambda: _weighted_bits(
-                (0.5, 0.5)
-            ),
-            "The shares of 3/4 and 1/4 add up to 1 already; do not divide by 2 again.": lambda: (
-                _weighted_bits(scale=0.5)
-            ),
-            "The first point counts three times as much as the second, not the reverse.": lambda: (
-                _weighted_bits((0.25, 0.75))
-            ),
-        },
-    ),
+    "03.5": weighted_loss(0.75, 0.05),
 }

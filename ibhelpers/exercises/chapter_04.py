@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,23 @@ def _bound_at(t: float, x: float) -> float:
     return -exponent / math.log(2)
 
 
-def _step_of_one_bit() -> float:
-    law = _law()
-    return math.log(2) * math.exp(law.logcdf(0.01) - law.logpdf(0.01))
+def one_more_bit(law: Callable[[], GeneralizedChi2], target: float) -> Check:
+    """By how much one more bit lowers the error, to first order."""
+
+    def of_one_nat() -> float:
+        return math.exp(law().logcdf(target) - law().logpdf(target))
+
+    return number(
+        lambda: math.log(2) * of_one_nat(),
+        digits=3,
+        between=(0, target),
+        slips={
+            "That is what one nat buys; how much is a bit?": of_one_nat,
+            "That is a bit divided by log 2 where it should be multiplied.": (
+                lambda: of_one_nat() / math.log(2)
+            ),
+        },
+    )
 
 
 def phi_sum(t, x, w, k, delta):
@@ -123,19 +138,7 @@ CHECKS: dict[str, Check] = {
         },
     ),
     "04.3": Check("a function, right to ten digits", _has_three_right_parts),
-    "04.4": number(
-        _step_of_one_bit,
-        digits=3,
-        between=(0, 0.05),
-        slips={
-            "That is what one nat buys; how much is a bit?": lambda: (
-                _step_of_one_bit() / math.log(2)
-            ),
-            "That is a bit divided by log 2 where it should be multiplied.": lambda: (
-                _step_of_one_bit() / math.log(2) ** 2
-            ),
-        },
-    ),
+    "04.4": one_more_bit(_law, 0.01),
     "04.5": callable_gives(
         _log_ccdf,
         [(120.0, 1.0, 3, 4), (9.0, 1.0, 3, 4), (1500.0, 0.5, 10, 0), (40.0, 2.0, 1, 7)],

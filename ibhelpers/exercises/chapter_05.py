@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -38,27 +39,39 @@ def _most_bits() -> float:
     return float(released_bits(law, 0.0))
 
 
-CHECKS: dict[str, Check] = {
-    # The mean of scale χ²_df is scale df, its variance 2 scale² df.
-    "05.1": number(
-        500.0,
+def simplest_fit(mean: float, variance: float) -> Check:
+    """The degrees of freedom of the scaled χ² with this mean and variance.
+
+    The mean of scale χ²_df is scale df, its variance 2 scale² df.
+    """
+    return number(
+        2 * mean**2 / variance,
         decimals=0,
-        slips={"The variance of χ²_df is 2 df, not df.": 250.0},
-    ),
-    # Two standard errors √(6/S) span the gap ρ/2 between the two ends.
-    "05.2": number(
-        lambda: 96 / 0.0005,
+        slips={"The variance of χ²_df is 2 df, not df.": mean**2 / variance},
+    )
+
+
+def losses_for_share(rho_squared: float) -> Check:
+    """How many losses show the share: two standard errors √(6/S) span the gap ρ/2 of the ends."""
+    return number(
+        96 / rho_squared,
         digits=3,
         slips={
-            "That makes one standard error as wide as the gap; two are asked for.": 48_000.0,
+            "That makes one standard error as wide as the gap; two are asked for.": (
+                24 / rho_squared
+            ),
             "Twice the width takes four times the losses: the error falls with the root of S.": (
-                96_000.0
+                48 / rho_squared
             ),
         },
-    ),
-    "05.3": callable_gives(
+    )
+
+
+def along_the_ridge(cases: Sequence[tuple]) -> Check:
+    """The curve of a mean, a variance and a noncentral share."""
+    return callable_gives(
         _law_of_share,
-        [(0.45, 0.0001, 0.5), (0.45, 0.0001, 0.0), (0.2, 0.0003, 0.9)],
+        cases,
         decimals=4,
         slips={
             "The mean is right, and the variance is not: nc counts twice in it.": (
@@ -68,7 +81,13 @@ CHECKS: dict[str, Check] = {
                 lambda mean, variance, share: _law_of_share(mean, variance, 1 - share)
             ),
         },
-    ),
+    )
+
+
+CHECKS: dict[str, Check] = {
+    "05.1": simplest_fit(0.5, 0.001),
+    "05.2": losses_for_share(0.0005),
+    "05.3": along_the_ridge([(0.45, 0.0001, 0.5), (0.45, 0.0001, 0.0), (0.2, 0.0003, 0.9)]),
     "05.4": number(_most_bits, decimals=0, unit="bits", between=(0, 1e7)),
     # 500 test images with 10 outputs: P(loss ≤ ε) falls as ε^(5000/2).
     "05.5": number(

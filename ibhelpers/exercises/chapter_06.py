@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from scipy import stats
 
@@ -22,33 +23,30 @@ def _model_error() -> float:
     return error_decomposition(law, law.sample(1000, seed=0), 0.05).model * math.log(2)
 
 
-CHECKS: dict[str, Check] = {
-    "06.1": number(
-        10_000.0,
-        decimals=0,
-        slips={"A tenth of the error needs more than ten times the losses.": 1000.0},
-    ),
-    "06.2": number(
-        lambda: -math.log2(-math.expm1(math.log(0.025) / 1e6)),
+def _bits_without_a_hit(draws: float, doubt: float) -> float:
+    return -math.log2(-math.expm1(math.log(doubt) / draws))
+
+
+def certified(draws: float) -> Check:
+    """How many bits so many losses certify when none reaches the target."""
+    return number(
+        lambda: _bits_without_a_hit(draws, 0.025),
         decimals=1,
         unit="bits",
         slips={
-            "That is log2 S; what is left after asking for 97.5 % confidence?": math.log2(1e6),
+            "That is log2 S; what is left after asking for 97.5 % confidence?": math.log2(draws),
             "That is for 95 % at one side; the limits of the course leave 2.5 % there.": (
-                -math.log2(-math.expm1(math.log(0.05) / 1e6))
+                lambda: _bits_without_a_hit(draws, 0.05)
             ),
         },
-    ),
-    # The worst case is p just above 1/S.
-    "06.3": number(
-        lambda: (1 - 1 / 1000) ** 1000,
-        decimals=2,
-        unit="probability",
-        slips={"That is the chance of at least one such loss.": lambda: 1 - 0.999**1000},
-    ),
-    "06.4": callable_gives(
+    )
+
+
+def fewest_bits(cases: Sequence[tuple]) -> Check:
+    """The bits that are certified when some of the losses reach the target."""
+    return callable_gives(
         _lower_limit,
-        [(0, 1000), (5, 1000), (37, 500), (1000, 1000)],
+        cases,
         decimals=4,
         slips={
             "That is the 2.5 % quantile, where p is small; the most that p can be is asked for.": (
@@ -64,6 +62,23 @@ CHECKS: dict[str, Check] = {
                 lambda hits, draws: math.log2(draws / hits)
             ),
         },
+    )
+
+
+CHECKS: dict[str, Check] = {
+    "06.1": number(
+        10_000.0,
+        decimals=0,
+        slips={"A tenth of the error needs more than ten times the losses.": 1000.0},
     ),
+    "06.2": certified(1_000_000),
+    # The worst case is p just above 1/S.
+    "06.3": number(
+        lambda: (1 - 1 / 1000) ** 1000,
+        decimals=2,
+        unit="probability",
+        slips={"That is the chance of at least one such loss.": lambda: 1 - 0.999**1000},
+    ),
+    "06.4": fewest_bits([(0, 1000), (5, 1000), (37, 500), (1000, 1000)]),
     "06.5": number(_model_error, decimals=0, unit="nats", between=(-1e5, 1e5)),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from sklearn.dummy import DummyRegressor
@@ -59,10 +60,11 @@ def _provided_in_training(law, task, model) -> float:
     return _provided_on(law, model.fit(task.X_train, task.y_train), task.X_train, task.y_train)
 
 
-CHECKS: dict[str, Check] = {
-    "10.1": callable_gives(
+def stacked(cases: Sequence[tuple]) -> Check:
+    """The mean squared errors of a stack of linear networks."""
+    return callable_gives(
         _stacked_losses,
-        [_stack_of(3, 7, 4, 2), _stack_of(5, 2, 3, 1)],
+        cases,
         slips={
             "Those are sums of squares; the mean is asked for, over examples and outputs.": (
                 lambda W, X, Y: _stacked_losses(W, X, Y) * Y.size
@@ -71,10 +73,14 @@ CHECKS: dict[str, Check] = {
                 lambda W, X, Y: _stacked_losses(W, X, Y) * Y.shape[1]
             ),
         },
-    ),
-    "10.2": callable_gives(
+    )
+
+
+def fitted(cases: Sequence[tuple]) -> Check:
+    """The median test loss of the networks that fit."""
+    return callable_gives(
         _fitted_median,
-        [(_TRAIN, _TEST, limit) for limit in (1.0, 0.02, 0.03, 0.01)],
+        cases,
         slips={
             "That is the mean; the median is asked for.": (
                 lambda train, test, limit: np.nanmean(test[train <= limit])
@@ -86,20 +92,35 @@ CHECKS: dict[str, Check] = {
                 lambda train, test, limit: np.nanmedian(test[train < limit])
             ),
         },
-    ),
-    # No hit in S draws certifies p < 1 - 0.025^(1/S); that should be 2^-10.
-    "10.3": number(
-        lambda: math.ceil(math.log(0.025) / math.log1p(-(2.0**-10))),
+    )
+
+
+def networks_for(bits: float) -> Check:
+    """The smallest number of networks of which none must reach the target, for so many bits.
+
+    No hit in S draws certifies p < 1 - 0.025^(1/S); that should be 2^-bits.
+    """
+
+    def enough(doubt: float) -> float:
+        return math.log(doubt) / math.log1p(-(2.0**-bits))
+
+    return number(
+        lambda: math.ceil(enough(0.025)),
         slips={
-            "2^10 networks support fewer than ten bits: a target is also missed by bad luck.": 1024,
-            "One fewer than needed: round up.": lambda: math.floor(
-                math.log(0.025) / math.log1p(-(2.0**-10))
-            ),
-            "That is for 95 % at one side; the limits of the course leave 2.5 % there.": lambda: (
-                math.ceil(math.log(0.05) / math.log1p(-(2.0**-10)))
+            f"2^{bits:g} networks support fewer than {bits:g} bits: a target is also missed by bad "
+            "luck.": 2.0**bits,
+            "One fewer than needed: round up.": lambda: math.floor(enough(0.025)),
+            "That is for 95 % at one side; the limits of the course leave 2.5 % there.": (
+                lambda: math.ceil(enough(0.05))
             ),
         },
-    ),
+    )
+
+
+CHECKS: dict[str, Check] = {
+    "10.1": stacked([_stack_of(3, 7, 4, 2), _stack_of(5, 2, 3, 1)]),
+    "10.2": fitted([(_TRAIN, _TEST, limit) for limit in (1.0, 0.02, 0.03, 0.01)]),
+    "10.3": networks_for(10),
     "10.4": number(
         _bits_of_a_constant,
         decimals=0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
@@ -42,22 +43,28 @@ def _bought(amplitude: float | None = None) -> float:
     return float(found.target_error)
 
 
-CHECKS: dict[str, Check] = {
-    "12.1": number(
-        lambda: -stats.binom(500, 0.1).logcdf(25) / math.log(2),
+def independent_digits(digits: int, rate: float, errors: int) -> Check:
+    """How many bits at most so many errors cost if digits are missed independently."""
+    law = stats.binom(digits, rate)
+    return number(
+        lambda: -law.logcdf(errors) / math.log(2),
         decimals=1,
         unit="bits",
         slips={
-            "That is for exactly 25 errors; fewer are good enough too.": (
-                lambda: -stats.binom(500, 0.1).logpmf(25) / math.log(2)
+            f"That is for exactly {errors} errors; fewer are good enough too.": (
+                lambda: -law.logpmf(errors) / math.log(2)
             ),
-            "That is the number of nats.": lambda: -stats.binom(500, 0.1).logcdf(25),
-            "That is for no error at all.": lambda: -500 * math.log2(0.9),
+            "That is the number of nats.": lambda: -law.logcdf(errors),
+            "That is for no error at all.": lambda: -digits * math.log2(1 - rate),
         },
-    ),
-    "12.2": callable_gives(
+    )
+
+
+def weights_off(cases: Sequence[tuple]) -> Check:
+    """The logarithm of P from losses drawn with weights."""
+    return callable_gives(
         _log_p,
-        [(_LOSSES, 300.0, -41.5, 0.08), (_LOSSES, 12.0, -0.9, 0.05), (_LOSSES, 3e4, -5e3, 0.11)],
+        cases,
         decimals=6,
         slips={
             "That is the mean over the hypotheses that reach the target; it is over all of them, "
@@ -65,31 +72,52 @@ CHECKS: dict[str, Check] = {
             "Where is the factor exp(tau loss), which takes the weights off again?": _untilted,
             "Where is Z(tau)?": lambda losses, tau, log_z, target: _log_p(losses, tau, 0.0, target),
         },
-    ),
-    "12.3": number(
-        lambda: -math.log2((2**-20 + 2**-21 + 2**-24) / 4),
+    )
+
+
+def runs_together(bits: Sequence[float]) -> Check:
+    """The bits of runs of a bridge, and of one that died out, together."""
+    found = sum(2.0**-b for b in bits)
+    return number(
+        lambda: -math.log2(found / (len(bits) + 1)),
         decimals=1,
         unit="bits",
         slips={
-            "That is the mean of the bits; it is P that the runs estimate without bias.": 65 / 3,
+            "That is the mean of the bits; it is P that the runs estimate without bias.": (
+                sum(bits) / len(bits)
+            ),
             "The run that died out has found something too: P = 0.": (
-                lambda: -math.log2((2**-20 + 2**-21 + 2**-24) / 3)
+                lambda: -math.log2(found / len(bits))
             ),
         },
-    ),
-    "12.4": number(
-        lambda: 1 / math.log(9 / (2**0.1 - 1)),
+    )
+
+
+def perfect_row(classes: int, bits: float) -> Check:
+    """The temperature at which a perfect row has this cross-entropy."""
+    rivals = classes - 1
+    return number(
+        lambda: 1 / math.log(rivals / (2**bits - 1)),
         decimals=2,
         slips={
-            "A row of ten classes has nine rivals.": lambda: 1 / math.log(1 / (2**0.1 - 1)),
-            "That is for 0.1 nats; the loss counts bits.": (
-                lambda: 1 / math.log(9 / (math.exp(0.1) - 1))
+            f"A row of {classes} classes has {rivals} rivals.": lambda: 1 / -math.log(2**bits - 1),
+            f"That is for {bits:g} nats; the loss counts bits.": (
+                lambda: 1 / math.log(rivals / math.expm1(bits))
             ),
             "Divide the outputs by the temperature; that multiplies them by it.": (
-                lambda: math.log(9 / (2**0.1 - 1))
+                lambda: math.log(rivals / (2**bits - 1))
             ),
         },
+    )
+
+
+CHECKS: dict[str, Check] = {
+    "12.1": independent_digits(500, 0.1, 25),
+    "12.2": weights_off(
+        [(_LOSSES, 300.0, -41.5, 0.08), (_LOSSES, 12.0, -0.9, 0.05), (_LOSSES, 3e4, -5e3, 0.11)]
     ),
+    "12.3": runs_together((20, 21, 24)),
+    "12.4": perfect_row(10, 0.1),
     "12.5": number(
         _bought,
         decimals=2,
