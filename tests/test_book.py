@@ -1,11 +1,14 @@
 """The book builds without a warning (tests/conftest.py) and is whole without a network."""
 
+import http.server
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+import check_links
 import pytest
 import yaml
 from bs4 import BeautifulSoup
@@ -16,11 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def pages(html):
     """Every page, parsed, by its path."""
-    parsed = {
-        path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-        for path in sorted(html.rglob("*.html"))
-        if "_static" not in path.parts
-    }
+    parsed = check_links.read_pages(html)
     assert html / "book" / "intro.html" in parsed
     return parsed
 
@@ -33,22 +32,66 @@ def test_every_notebook_is_a_chapter():
     assert in_the_book == notebooks, "book/_toc.yml should list the notebooks in reading order"
 
 
-def test_internal_links_lead_somewhere(html, pages):
-    anchors = {
-        path: {tag["id"] for tag in page.find_all(id=True)} | {"", "top"}
-        for path, page in pages.items()
-    }
-    broken = []
-    for path, page in pages.items():
-        for link in page.find_all("a", href=True):
-            url = urlsplit(link["href"])
-            if url.scheme or url.netloc:
-                continue
-            target = (path.parent / unquote(url.path)).resolve() if url.path else path
-            missing_anchor = target in anchors and unquote(url.fragment) not in anchors[target]
-            if not target.exists() or missing_anchor:
-                broken.append(f"{path.relative_to(html)}: {link['href']}")
-    assert not broken
+def test_every_link_inside_the_book_leads_somewhere(html, pages):
+    assert not check_links.broken(html, pages)
+
+
+FAULTS = {
+    "gone.html": "no such file",
+    "there.html#nowhere": "no such anchor",
+    "#nowhere": "no such anchor",
+    "../outside.html": "leaves the book",
+    "empty.ipynb": "an empty file",
+    "folder/": "no such file",
+    "file:///tmp/book.html": "what is file?",
+}
+SOUND = ["there.html#here", "there.html", "#top", "folder2/", "https://a.org/x", "mailto:a@b.c"]
+
+
+def test_broken_links_are_noticed(tmp_path):
+    (tmp_path / "outside.html").write_text("on this machine only")
+    html = tmp_path / "html"
+    (html / "folder").mkdir(parents=True)
+    (html / "folder2").mkdir()
+    (html / "folder2" / "index.html").write_text("<p>x</p>")
+    (html / "empty.ipynb").touch()
+    (html / "there.html").write_text('<h2 id="here">x</h2>')
+    (html / "style.css").write_text('a {background: url("gone.woff2")} b {fill: url(#x)}')
+    links = "".join(f'<a href="{address}">x</a>' for address in [*FAULTS, *SOUND])
+    others = """<img src="gone.png" srcset="gone2.png 2x"><script src="gone.js"></script>
+        <link href="gone.css"><svg><use href="#nothing"></use></svg>
+        <meta http-equiv="Refresh" content="0; url=gone3.html">"""
+    (html / "index.html").write_text(links + others)
+    found = check_links.broken(html, check_links.read_pages(html))
+    expected = [f"index.html: {address} ({fault}" for address, fault in FAULTS.items()]
+    expected += [f"index.html: gone.{x} (no such file" for x in ("png", "js", "css")]
+    expected += ["index.html: gone2.png", "index.html: gone3.html", "index.html: #nothing"]
+    expected += ["style.css: gone.woff2 (no such file"]
+    assert len(found) == len(expected)
+    for start in expected:
+        assert any(line.startswith(start) for line in found), start
+
+
+def test_broken_outside_links_are_told_from_those_that_answer_no_program(tmp_path, capsys):
+    class Answers(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(int(self.path.strip("/")))
+            self.end_headers()
+
+        do_HEAD = do_GET
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        there = f"http://127.0.0.1:{server.server_port}"
+        links = "".join(f'<a href="{there}/{code}">x</a>' for code in (200, 404, 403))
+        (tmp_path / "a.html").write_text(links)
+        found = check_links.outside(tmp_path, check_links.read_pages(tmp_path))
+        assert check_links.report_outside(found) == 1
+        server.shutdown()
+    said = capsys.readouterr().out
+    assert f"{there}/404: 404" in said and "in a.html" in said
+    assert "3 outside links, 1 broken" in said
+    assert said.rstrip().endswith(f"open them by hand:\n    {there}/403")
 
 
 def test_nothing_comes_from_the_network(html, pages):

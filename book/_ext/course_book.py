@@ -165,6 +165,12 @@ def leave_thebe_out(app, config):
         listeners[:] = [x for x in listeners if getattr(x.handler, "__name__", "") not in unwanted]
 
 
+def mend_search(app, pagename, templatename, context, doctree):
+    """Let search results read like the book; the script changes what Sphinx's own one does."""
+    if pagename == "search":
+        app.add_js_file("search.js", loading_method="defer")
+
+
 def mend_roles(app, pagename, templatename, context, doctree):
     """Make the bibliography a list of list items for screen readers, as it says it is one."""
     context["body"] = context.get("body", "").replace('"doc-biblioentry"', '"listitem"')
@@ -176,5 +182,6 @@ def setup(app):
     app.connect("source-read", say_how_to_run_online)
     app.connect("source-read", make_book_pages_of_notebooks)
     app.connect("html-page-context", mend_roles)
+    app.connect("html-page-context", mend_search)
     app.connect("config-inited", add_repository_buttons, priority=100)  # before the theme looks
     return {"parallel_read_safe": True, "parallel_write_safe": True}
