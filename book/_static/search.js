@@ -1,14 +1,15 @@
 // Search results that read like the book: every page once under each of its titles, chapters with
 // their numbers, excerpts without TeX, with spaces between words, and cut between words.
 //
-// It changes four functions of Sphinx's searchtools.js, which the search page loads before.
+// It changes three functions of Sphinx's searchtools.js, which the search page loads before.
 
 "use strict";
 
 const SearchText = (() => {
-  const REMOVED = ".headerlink, .copybtn, script, style, noscript, form, svg, .tableofcontents";
+  const REMOVED =
+    "article > section > h1, summary .collapsed, summary .expanded, .headerlink, script, style, noscript, form, svg";
   const BLOCKS =
-    "p, li, dt, dd, div, pre, h1, h2, h3, h4, h5, h6, th, td, caption, figcaption, blockquote, section, summary, br";
+    "p, li, dt, dd, div, pre, .classifier, h1, h2, h3, h4, h5, h6, th, td, caption, figcaption, blockquote, section, summary, br";
   const BEFORE = 100; // letters of an excerpt before the word that was looked for
   const LENGTH = 240;
 
@@ -36,11 +37,12 @@ const SearchText = (() => {
       .replace(/~/g, " ");
   }
 
-  // The text of a page, or of what an anchor in it names: a term has its definition beside it.
-  function textOf(html, anchor) {
+  // The text of a page below its title, or of what an anchor in it names: a term has its definition
+  // beside it. Without code, if that is not wanted.
+  function textOf(html, anchor, { code = true } = {}) {
     const page = new DOMParser().parseFromString(html, "text/html");
-    const main = page.querySelector('[role="main"]') || page.body;
-    main.querySelectorAll(REMOVED).forEach((e) => e.remove());
+    const main = page.querySelector("article") || page.querySelector('[role="main"]') || page.body;
+    main.querySelectorAll(code ? REMOVED : `${REMOVED}, pre`).forEach((e) => e.remove());
     main.querySelectorAll("div.math").forEach((e) => e.replaceWith(" … "));
     main.querySelectorAll(".math").forEach((e) => e.replaceWith(plain(e.textContent)));
     main.querySelectorAll(BLOCKS).forEach((e) => {
@@ -49,20 +51,44 @@ const SearchText = (() => {
     });
     const named = anchor && page.getElementById(decodeURIComponent(anchor.slice(1)));
     let text = (named || main).textContent;
-    if (named?.tagName === "DT") text = `${text}: ${named.parentElement.querySelector(`#${CSS.escape(named.id)} ~ dd`)?.textContent || ""}`;
+    if (named?.tagName === "DT") {
+      const definition = named.parentElement.querySelector(`#${CSS.escape(named.id)} ~ dd`);
+      text = `${text}: ${definition?.textContent || ""}`;
+    }
     return text.replace(/\s+/g, " ").replace(/ ([,.;:)])/g, "$1").trim();
   }
 
-  // The piece of a text around the first of the words that is there, from word to word.
-  function excerpt(text, words) {
+  // Where in a text most of the words stand together for the first time; -1 where there is none.
+  function placeOf(text, words) {
     const lower = text.toLowerCase();
-    const places = [...words].map((word) => lower.indexOf(word.toLowerCase())).filter((i) => i >= 0);
-    let begin = Math.max(Math.min(...places, text.length) - BEFORE, 0);
-    if (places.length === 0) begin = 0;
+    const found = []; // of every word, all its places
+    for (const word of words) {
+      const places = [];
+      for (let i = lower.indexOf(word); i >= 0; i = lower.indexOf(word, i + 1)) places.push(i);
+      found.push(places);
+    }
+    let [best, most] = [-1, 0];
+    for (const i of found.flat().sort((a, b) => a - b)) {
+      const together = found.filter((places) => places.some((j) => j >= i && j < i + LENGTH - BEFORE)).length;
+      if (together > most) [best, most] = [i, together];
+    }
+    return best;
+  }
+
+  // The piece of a text around that place, from word to word.
+  function excerpt(text, words) {
+    let begin = Math.max(placeOf(text, [...words]) - BEFORE, 0);
     if (begin > 0) begin = text.indexOf(" ", begin) + 1;
     let end = Math.min(begin + LENGTH, text.length);
     if (end < text.length) end = Math.max(text.lastIndexOf(" ", end), begin + 1);
     return `${begin > 0 ? "… " : ""}${text.slice(begin, end)}${end < text.length ? " …" : ""}`;
+  }
+
+  // An excerpt of the prose where the words are there, else of the code.
+  function summary(html, words, anchor) {
+    const prose = textOf(html, anchor, { code: false });
+    const found = placeOf(prose, [...words]) >= 0 || anchor;
+    return excerpt(found ? prose : textOf(html, anchor), words);
   }
 
   // "04 Exact tails": with the number that contents and figures give a chapter.
@@ -84,7 +110,7 @@ const SearchText = (() => {
     return kept.reverse();
   }
 
-  return { plain, textOf, excerpt, tidied };
+  return { plain, summary, textOf, tidied };
 })();
 
 if (typeof Search !== "undefined") {
@@ -92,11 +118,11 @@ if (typeof Search !== "undefined") {
   Search._performSearch = (...query) => SearchText.tidied(found(...query));
   Search.htmlToText = SearchText.textOf;
   Search.makeSearchSummary = (html, words, anchor) => {
-    const text = SearchText.textOf(html, anchor);
+    const text = SearchText.summary(html, words, anchor);
     if (!text) return null;
-    const summary = document.createElement("p");
-    summary.className = "context";
-    summary.textContent = SearchText.excerpt(text, words);
-    return summary;
+    const paragraph = document.createElement("p");
+    paragraph.className = "context";
+    paragraph.textContent = text;
+    return paragraph;
   };
 }
