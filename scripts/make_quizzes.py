@@ -1,7 +1,9 @@
 """Write the quizzes of the chapters for Moodle (GIFT) and Canvas (QTI 1.2).
 
     python scripts/make_quizzes.py [--output FOLDER] [--secret FILE]
+    python scripts/make_quizzes.py --notebooks
 
+The second line writes the questions into the notebooks, a cell each, instead.
 The questions are those of `book/teaching/quizzes.yml`. Questions for a number come in variants.
 The variants of the repository have public answers, as it has; for a quiz that is graded, keep a
 secret in a file: the numbers are then drawn anew by it. Questions with options keep their key.
@@ -20,7 +22,9 @@ from decimal import Decimal
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import nbformat
 import yaml
+from nbformat.v4 import new_markdown_cell
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "book" / "teaching" / "quizzes.yml"
@@ -114,6 +118,66 @@ def nearby(value: float, chance: random.Random) -> float:
 def plain(value: float) -> str:
     """A number without an exponent, which not every reader of these formats knows."""
     return format(Decimal(f"{value:.9g}"), "f")
+
+
+# --- pages and notebooks --------------------------------------------------------------------------
+
+
+def once(chapter: str) -> Iterator[tuple[str, Question]]:
+    """The number and the first variant of each question, which is enough to read."""
+    for question in variants(chapter):
+        number, variant = re.fullmatch(r"\d\d\.Q(\d)(?:\.(\d))?", question.name).groups()
+        if variant in (None, "1"):
+            yield number, question
+
+
+def said(question: Question) -> list[str]:
+    """What is to be said of each answer, as the points of a list."""
+    if question.options:
+        return [
+            f"- ({letter}) **{'Right' if right else 'No'}.** {comment}"
+            for letter, (_, comment, right) in zip("abcdef", question.options, strict=False)
+        ]
+    slips = [f"- {readable(value)}: no. {comment}" for value, comment in question.slips]
+    return [f"- **{readable(question.answer)}**. {question.because}", *slips]
+
+
+def readable(value: float) -> str:
+    """A number of four digits, or all of a large whole one."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def options(question: Question) -> list[str]:
+    """The options with their letters, as the points of a list."""
+    lettered = zip("abcdef", question.options, strict=False)
+    return [f"- ({letter}) {text}" for letter, (text, _, _) in lettered]
+
+
+def cell(chapter: str) -> str:
+    """The questions of a chapter as the text of a notebook's cell, answers behind a click."""
+    lines = [HEADING, "", "Answer each before you open what is said of it."]
+    for number, question in once(chapter):
+        lines += ["", f"**{number}.** {question.ask}", "", *options(question)]
+        lines += ["", "<details>", "<summary>Answer</summary>", "", *said(question)]
+        lines += ["", "</details>"]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+
+
+HEADING, LEARNED = "## Questions", "## What you have learned"
+
+
+def write_into(path: Path) -> None:
+    """Put the questions of its chapter into a notebook, before what has been learned."""
+    notebook = nbformat.read(path, as_version=4)
+    asked = [cell for cell in notebook.cells if "quiz" in cell.metadata.get("tags", [])]
+    if asked:
+        asked[0].source = cell(path.name[:2])
+    else:
+        starts = [cell.source.startswith(LEARNED) for cell in notebook.cells]
+        made = new_markdown_cell(cell(path.name[:2]), metadata={"tags": ["quiz"]})
+        made.id = f"questions-{path.name[:2]}"
+        notebook.cells.insert(starts.index(True), made)
+    nbformat.write(notebook, path)
 
 
 # --- Moodle ---------------------------------------------------------------------------------------
@@ -274,7 +338,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ROOT / "editions" / "quizzes")
     parser.add_argument("--secret", type=Path, help="a file whose contents choose the numbers")
+    parser.add_argument("--notebooks", action="store_true", help="write them into the notebooks")
     args = parser.parse_args()
+    if args.notebooks:
+        for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+            write_into(path)
+        return
     secret = args.secret.read_bytes() if args.secret else None
     if secret is not None and len(secret.strip()) < 8:
         parser.error(

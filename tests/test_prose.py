@@ -35,7 +35,7 @@ def uncomputed(cells: list) -> list[tuple[str, str]]:
     there = computed(cells)
     found = []
     for cell in cells:
-        if cell.cell_type == "markdown":
+        if cell.cell_type == "markdown" and "quiz" not in cell.metadata.get("tags", []):
             known = there | derived(cell.source)
             for chapter in set(re.findall(r"\]\((\d\d_\w+\.ipynb)", cell.source)):
                 known |= computed_in(chapter)

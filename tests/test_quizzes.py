@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import make_quizzes
+import nbformat
 import pytest
 
 CHAPTERS = make_quizzes.chapters()
@@ -17,6 +18,20 @@ def test_every_chapter_has_six_questions():
     notebooks = {path.name[:2] for path in Path("notebooks").glob("[0-9]*.ipynb")}
     assert set(CHAPTERS) == notebooks
     assert all(6 <= len(questions) <= 8 for questions in CHAPTERS.values())
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_notebook_asks_what_the_file_asks(chapter):
+    (path,) = Path("notebooks").glob(f"{chapter}_*.ipynb")
+    cells = nbformat.read(path, as_version=4).cells
+    asked = [i for i, cell in enumerate(cells) if "quiz" in cell.metadata.get("tags", [])]
+    assert len(asked) == 1, "python scripts/make_quizzes.py --notebooks"
+    text = cells[asked[0]].source
+    assert text == make_quizzes.cell(chapter), "python scripts/make_quizzes.py --notebooks"
+    assert cells[asked[0] + 1].source.startswith(make_quizzes.LEARNED)
+    questions = CHAPTERS[chapter]
+    assert text.count("<details>") == text.count("</details>") == len(questions)
+    assert all(written["because"] in text for written in questions)
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)

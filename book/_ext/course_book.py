@@ -67,6 +67,7 @@ def say_how_to_run_online(app, docname, source):
 
 
 CAPTION = "**Figure.** "
+QUESTIONS = "## Questions\n\n{{ref}}`Questions on this chapter <questions-{}>`, with all answers."
 BOXED = re.compile(r"^> \*\*(.+)\*\*\n>\n((?:>.*(?:\n|$))+)", re.MULTILINE)  # a title, and text
 EQUATION = re.compile(r"\$\$\n((?:(?!\$\$).)*?)\n\\tag\{(\d+)\}\n\$\$", re.DOTALL)
 
@@ -96,6 +97,8 @@ def make_book_pages_of_notebooks(app, docname, source):
             continue
         if cell["cell_type"] == "markdown":
             text = _linked(text, keys, chapter)
+        if "quiz" in cell["metadata"].get("tags", []):
+            text = QUESTIONS.format(chapter)
         if role == "exercise":
             text = _exercise(text, exercise)
         elif role == "fold":
