@@ -4,6 +4,7 @@ All of it is read from the notebooks, the record of their runs, and the files of
 """
 
 import re
+import textwrap
 from html import escape
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from course_pages import notebooks, recorded
 from ibhelpers.exercises.assignments import read_assignment
 
 NEEDS = "**You need**"
-WIDTH, HEIGHT, GAP = 190, 34, 14  # of a chapter in the graph, in pixels; and between two
+WIDTH, HEIGHT, GAP = 152, 46, 14  # of a chapter in the graph, in pixels; and between two
 
 
 def times() -> str:
@@ -55,16 +56,10 @@ def reading(notebook) -> str:
 
 def duration() -> str:
     """How long all chapters take, and the first seven."""
-    minutes = [
-        (
-            in_minutes(reading(notebook)),
-            sum(make_editions.expected_minutes(notebook.cells).values()),
-        )
-        for _, notebook, _ in notebooks()
-    ]
+    minutes = [taken(notebook) for _, notebook, _ in notebooks()]
 
-    def hours(some: list[tuple[int, int]]) -> str:
-        return f"{sum(map(sum, some)) / 60:.0f} hours"
+    def hours(some: list[int]) -> str:
+        return f"{sum(some) / 60:.0f} hours"
 
     return (
         f"{len(minutes)} chapters, about {hours(minutes)} with their exercises; chapters 00 to "
@@ -76,6 +71,40 @@ def in_minutes(said: str) -> int:
     """A time that a chapter names: "an hour", "fifty minutes", "40 minutes"."""
     number = said.split()[0]
     return {"an": 60, "fifty": 50}.get(number) or int(number)
+
+
+PATH = {
+    "00": "the question, and the whole answer in small",
+    "01": "bits counted by hand",
+    "02": "spaces that the training data choose",
+    "03": "the law of the loss, in four steps",
+    "04": "its tail, without the optional parts",
+    "05": "five guesses from samples, marked",
+    "06": "what samples can certify",
+    "07": "four tasks beside each other",
+    "10": "networks as hypotheses",
+    "12": "error rates",
+    "13": "what an example is worth",
+    "14": "your own data",
+    "18": "how a task is made harder",
+}
+
+
+def path() -> str:
+    """The chapters of the core path, and after how many hours each is done."""
+    lines = ["| chapter | for | hours so far |", "|---|---|---:|"]
+    minutes = 0
+    for file, notebook, title in notebooks():
+        if (number := file.name[:2]) in PATH:
+            minutes += taken(notebook)
+            lines.append(f"| {title} | {PATH[number]} | {minutes / 60:.1f} |")
+    return "\n".join(lines)
+
+
+def taken(notebook) -> int:
+    """Minutes that a chapter takes, reading and exercises together."""
+    exercises = make_editions.expected_minutes(notebook.cells).values()
+    return in_minutes(reading(notebook)) + sum(exercises)
 
 
 def prerequisites() -> str:
@@ -125,13 +154,19 @@ def arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
 
 
 def box(corner: tuple[float, float], title: str) -> str:
-    """A chapter's title in a frame."""
+    """A chapter's title in a frame, in two lines where it is long."""
     x, y = corner
+    lines = textwrap.wrap(title, 23)
+    top = y + HEIGHT / 2 + 4 - 7.5 * (len(lines) - 1)
+    middle = f'x="{x + WIDTH / 2:g}"'
+    spans = (
+        f'<tspan {middle} y="{top + 15 * i:g}">{escape(line)}</tspan>'
+        for i, line in enumerate(lines)
+    )
     return (
         f'<rect x="{x:g}" y="{y:g}" width="{WIDTH}" height="{HEIGHT}" rx="6" '
         'style="fill: var(--pst-color-surface); stroke: currentColor"/>'
-        f'<text x="{x + WIDTH / 2:g}" y="{y + HEIGHT / 2 + 4:g}" text-anchor="middle" '
-        f'font-size="11.5" fill="currentColor">{escape(title)}</text>'
+        f'<text text-anchor="middle" font-size="11.5" fill="currentColor">{"".join(spans)}</text>'
     )
 
 
@@ -140,28 +175,13 @@ def quizzes() -> str:
     titles = {path.name[:2]: title for path, _, title in notebooks()}
     lines = []
     for chapter in make_quizzes.chapters():
-        lines += [f"## {titles[chapter]}", ""]
-        seen: set[str] = set()
-        for question in make_quizzes.variants(chapter):
-            name = ".".join(question.name.split(".")[:2])
-            if name not in seen:  # one variant is enough to read
-                lines += asked(name, question)
-            seen.add(name)
+        lines += [f"(questions-{chapter})=", f"## {titles[chapter]}", ""]
+        for number, question in make_quizzes.once(chapter):
+            lines += [f"**{chapter}.Q{number}.** {question.ask}", ""]
+            lines += make_quizzes.options(question)
+            lines += ["", ":::{admonition} Answer", ":class: dropdown", ""]
+            lines += [*make_quizzes.said(question), ":::", ""]
     return "\n".join(lines)
-
-
-def asked(name: str, question) -> list[str]:
-    """A question, and its answers in a box that opens."""
-    lines = [f"**{name}.** {question.ask}", ""]
-    answers = [":::{admonition} Answer", ":class: dropdown", ""]
-    if question.options:
-        for letter, (text, said, right) in zip("abcdef", question.options, strict=False):
-            lines.append(f"- ({letter}) {text}")
-            answers.append(f"- ({letter}) **{'Right' if right else 'No'}.** {said}")
-    else:
-        answers.append(f"- **{question.answer:,.4g}**. {question.because}")
-        answers += [f"- {value:,.4g}: no. {said}" for value, said in question.slips]
-    return [*lines, "", *answers, ":::", ""]
 
 
 def slides() -> str:
@@ -210,6 +230,7 @@ def assignments() -> str:
 MADE = {
     "assignments": assignments,
     "times": times,
+    "path": path,
     "prerequisites": prerequisites,
     "quizzes": quizzes,
     "duration": duration,
