@@ -19,6 +19,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from html import escape
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -190,7 +191,7 @@ def gift(questions: list[Question]) -> str:
 
 def gift_of(question: Question) -> str:
     """One question. Its answers stand in braces; what is said to each follows a #."""
-    lines = [f"::{question.name}::[markdown]{escaped(question.ask)} {{"]
+    lines = [f"::{question.name}::[html]{escaped(question.ask)} {{"]
     if question.options:
         for text, said, right in question.options:
             lines.append(f"{'=' if right else '~'}{escaped(text)}#{escaped(said)}")
@@ -205,14 +206,23 @@ def gift_of(question: Question) -> str:
 
 
 def escaped(text: str) -> str:
-    """A text in GIFT: TeX as Moodle knows it, and a backslash before what has a meaning there."""
-    text = tex(text).replace("\\", "\\\\")
-    return re.sub(r"([~=#{}:])", r"\\\1", text)
+    """A text in GIFT, with a backslash before what has a meaning there."""
+    return re.sub(r"([~=#{}:\\])", r"\\\1", html(text))
 
 
-def tex(text: str) -> str:
-    r"""$...$ as \(...\), which Moodle and Canvas set."""
-    return re.sub(r"\$([^$]+)\$", r"\\(\1\\)", text)
+def html(text: str) -> str:
+    r"""A text as HTML, with $...$ as \(...\), which Moodle and Canvas set.
+
+    Not as Markdown, in which a backslash before a parenthesis means the parenthesis.
+    """
+    pieces = escape(text, quote=False).split("$")
+    for i, piece in enumerate(pieces):
+        if i % 2:
+            pieces[i] = rf"\({piece}\)"
+        else:
+            emphasised = re.sub(r"\*([^*]+)\*", r"<em>\1</em>", piece)
+            pieces[i] = re.sub(r"`([^`]+)`", r"<code>\1</code>", emphasised)
+    return "".join(pieces)
 
 
 # --- Canvas ---------------------------------------------------------------------------------------
@@ -278,12 +288,7 @@ def qti_number(item, presentation, processing, question):
 def material(parent: ET.Element, text: str) -> None:
     """A text that is shown."""
     shown = ET.SubElement(ET.SubElement(parent, "material"), "mattext", texttype="text/html")
-    shown.text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html(tex(text)))
-
-
-def html(text: str) -> str:
-    """A text with its <, > and & written out."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    shown.text = html(text)
 
 
 def equal(value: str) -> ET.Element:

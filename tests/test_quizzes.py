@@ -1,6 +1,8 @@
 """Quizzes: every question can be answered, in Moodle and in Canvas, and a secret keeps its key."""
 
+import json
 import re
+import subprocess
 import zipfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -8,6 +10,8 @@ from xml.etree import ElementTree as ET
 import make_quizzes
 import nbformat
 import pytest
+
+from tests.node import NODE
 
 CHAPTERS = make_quizzes.chapters()
 QUESTIONS = [q for chapter in CHAPTERS for q in make_quizzes.variants(chapter)]
@@ -83,10 +87,7 @@ def test_numbers_that_are_known_otherwise():
 
 
 def test_gift_is_whole():
-    """Braces, answers and comments are where Moodle looks for them.
-
-    The npm package gift-pegjs, a parser of its own, read all files as this test reads them.
-    """
+    """Braces, answers and comments are where Moodle looks for them."""
     for question in QUESTIONS:
         text = re.sub(r"\\.", "", make_quizzes.gift_of(question))  # what is escaped has no meaning
         assert text.count("{") == text.count("}") == 1
@@ -94,6 +95,59 @@ def test_gift_is_whole():
         lines = body.removeprefix("#").strip().split("\n")
         assert all(re.fullmatch(r"[=~][^=~#]+(?:#[^=~#]*)", line) for line in lines), text
         assert len(lines) == (len(question.options) or 1 + len(question.slips))
+
+
+PARSE = """
+const {parse} = require(process.argv[1]);
+console.log(JSON.stringify(parse(require("fs").readFileSync(0, "utf8"))));
+"""
+
+
+def parsed(gift: str) -> list[dict]:
+    """What the parser of the npm package gift-pegjs 1.0.2 reads."""
+    ran = subprocess.run(
+        [NODE, "-e", PARSE, str(Path(__file__).parent / "vendor" / "gift-pegjs" / "pegjs-gift.js")],
+        input=gift,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(ran.stdout)
+
+
+@pytest.mark.skipif(NODE is None, reason="no Node found")
+def test_another_parser_reads_in_gift_what_was_written():
+    read = parsed("\n\n".join(map(make_quizzes.gift_of, QUESTIONS)))
+    for found, question in zip(read, QUESTIONS, strict=True):
+        assert found["title"] == question.name
+        assert found["stem"] == {"format": "html", "text": make_quizzes.html(question.ask)}
+        said = [choice["feedback"]["text"] for choice in found["choices"]]
+        if question.options:
+            assert found["type"] == "MC"
+            texts = [choice["text"]["text"] for choice in found["choices"]]
+            right = [choice["isCorrect"] for choice in found["choices"]]
+            written = [(make_quizzes.html(text), r) for text, _, r in question.options]
+            assert list(zip(texts, right, strict=True)) == written
+            assert said == [make_quizzes.html(comment) for _, comment, _ in question.options]
+        else:
+            assert found["type"] == "Numerical"
+            values = [choice["text"]["number"] for choice in found["choices"]]
+            expected = [question.answer, *(value for value, _ in question.slips)]
+            assert values == pytest.approx(expected, rel=1e-8)
+            weights = [choice["weight"] for choice in found["choices"]]
+            assert weights == [None] + [0] * len(question.slips)
+            assert len(said) == 1 + len(question.slips)
+
+
+@pytest.mark.skipif(NODE is None, reason="no Node found")
+def test_the_other_parser_refuses_what_is_not_gift():
+    with pytest.raises(subprocess.CalledProcessError):
+        parsed("::1:: Two answers {=a =b ~c")
+
+
+def test_formulas_and_emphasis_are_html():
+    text = make_quizzes.html(r"$K_{*n} < 1$ and *the* `a*b` of $x_*$")
+    assert text == r"\(K_{*n} &lt; 1\) and <em>the</em> <code>a*b</code> of \(x_*\)"
 
 
 def test_qti_gives_points_once_and_answers_every_choice(tmp_path):
