@@ -250,7 +250,7 @@ def test_the_point_moves_by_keyboard_and_by_mouse(page):
 @needs_browser
 def test_numbers_of_a_readers_own(page):
     page.select_option("#law-task", "own")  # opens the fields
-    for name, text in (("weights", "0.2 0.1\n5e-2"), ("df", "3"), ("nc", "1, 0; 2")):
+    for name, text in (("weights", "0.2 0.1\n5e-2"), ("df", "3"), ("nc", "[1, 0; 2]")):
         page.fill(f"#law-{name}", text)
     page.fill("#law-floor", "−0.5")
     page.fill("#law-target", "0")

@@ -113,3 +113,17 @@ def test_an_excerpt_is_cut_between_words_where_most_of_them_stand(page):
     assert set(cut.replace("…", "").split()) <= set(
         text.replace("<", " ").replace(">", " ").split()
     )
+
+
+def test_from_a_disk_there_are_results_without_excerpts_or_errors(page, html):
+    faults = []
+    own = page.context.browser.new_page()
+    own.on("pageerror", lambda error: faults.append(str(error)))
+    own.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    own.goto((html / "search.html").as_uri() + "?q=evidence")
+    own.wait_for_function('document.querySelector(".search-summary")?.innerText')
+    found = own.evaluate(RESULTS)
+    assert found[0]["title"] == "Glossary" and len(found) > 5
+    assert not [result for result in found if result.get("excerpt")]
+    own.close()
+    assert not faults

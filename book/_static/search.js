@@ -114,6 +114,8 @@ const SearchText = (() => {
 })();
 
 if (typeof Search !== "undefined") {
+  // A page opened from a disk may not read other pages: no excerpts then, but no errors either.
+  if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
   const found = Search._performSearch;
   Search._performSearch = (...query) => SearchText.tidied(found(...query));
   Search.htmlToText = SearchText.textOf;

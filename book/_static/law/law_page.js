@@ -30,8 +30,9 @@ const LawPage = (() => {
     return a;
   }
 
-  // A list of numbers; one alone counts for every weight, where that is allowed.
-  function numbersOf(field, text) {
+  // A list of numbers, in brackets or not; one alone counts for every weight, where that is allowed.
+  function numbersOf(field, written) {
+    const text = written.replace(/[[\]()]/g, " ");
     const unclear = text.split(/[\s;]+/).find((word) => TWO_READINGS.test(word));
     if (unclear) {
       const message = `“${unclear.slice(0, 40)}” can be read as one number or as several. ${POINT} `;
