@@ -219,3 +219,16 @@ def test_the_speaker_reads_notes_with_formulas_and_sees_the_next_slide(browser, 
     assert [line.split(".")[0] for line in said] == ["Say", "Ask", "Usual wrong answer"]
     assert "What does a large  favour?" in notes.inner_text().replace("\n", "")  # t is drawn
     assert opened.value.locator("iframe").count() == 2
+
+
+@pytest.mark.long
+@needs_browser
+@pytest.mark.parametrize("number", DECKS)
+def test_a_page_is_printed_for_each_slide(browser, folder, number):
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.goto((folder / f"{number}.html").as_uri() + "?print-pdf")
+    page.evaluate("MathJax.startup.promise.then(() => null)")
+    page.wait_for_selector(".pdf-page")
+    printed = page.pdf(prefer_css_page_size=True, print_background=True)
+    page.close()
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == len(slides(number))
