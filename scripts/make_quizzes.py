@@ -6,10 +6,12 @@
 The second line writes the questions into the notebooks, a cell each, instead.
 The questions are those of `book/teaching/quizzes.yml`. Questions for a number come in variants.
 The variants of the repository have public answers, as it has; for a quiz that is graded, keep a
-secret in a file: the numbers are then drawn anew by it. Questions with options keep their key.
+secret in a file outside it: the numbers are then drawn anew by it, and their key is written beside
+the quizzes. Questions with options, whose key is public, are left out then.
 """
 
 import argparse
+import csv
 import functools
 import hashlib
 import math
@@ -338,8 +340,32 @@ def write_qti(path: Path, title: str, questions: list[Question]) -> None:
         archive.writestr(f"{name}.xml", qti(title, questions))
 
 
+def secret_in(path: Path | None, output: Path) -> bytes | None:
+    """What a file holds, if it and what is made of it stay outside the repository."""
+    if path is None:
+        return None
+    if any(place.resolve().is_relative_to(ROOT) for place in (path, output)):
+        raise ValueError(
+            f"--secret: {path} and {output} have to lie outside the repository, where nobody "
+            "publishes them; give --output FOLDER."
+        )
+    secret = path.read_bytes().strip()
+    if len(secret) < 8:
+        raise ValueError(f"--secret: {path} holds fewer than eight characters; anybody guesses it.")
+    return secret
+
+
+def write_key(path: Path, questions: list[Question]) -> None:
+    """The right answers, for who grades by hand."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["question", "asked", "answer", "give or take"])
+        for q in questions:
+            table.writerow([q.name, q.ask, plain(q.answer), plain(q.margin)])
+
+
 def main() -> None:
-    """Write a file of each kind for every chapter."""
+    """Write a file of each kind for every chapter; for a secret, of questions for numbers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ROOT / "editions" / "quizzes")
     parser.add_argument("--secret", type=Path, help="a file whose contents choose the numbers")
@@ -349,17 +375,22 @@ def main() -> None:
         for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
             write_into(path)
         return
-    secret = args.secret.read_bytes() if args.secret else None
-    if secret is not None and len(secret.strip()) < 8:
-        parser.error(
-            f"--secret: {args.secret} holds fewer than eight characters; anybody guesses them."
-        )
+    try:
+        secret = secret_in(args.secret, args.output)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
     args.output.mkdir(parents=True, exist_ok=True)
+    key = []
     for chapter in chapters():
         questions = list(variants(chapter, secret))
+        if secret is not None:  # the others have a key that is public
+            questions = [question for question in questions if not question.options]
+            key += questions
         title = f"Chapter {chapter}"
         (args.output / f"{chapter}.gift").write_text(gift(questions), encoding="utf-8")
         write_qti(args.output / f"{chapter}_qti.zip", title, questions)
+    if secret is not None:
+        write_key(args.output / "key.csv", key)
     print(f"quizzes: {args.output}")
 
 

@@ -1,5 +1,6 @@
 """Quizzes: every question can be answered, in Moodle and in Canvas, and a secret keeps its key."""
 
+import csv
 import json
 import re
 import subprocess
@@ -188,9 +189,39 @@ def test_a_secret_draws_other_numbers_and_the_same_ones_again():
                 assert question.options or question.answer == question.answer
 
 
-def test_a_short_secret_is_refused(tmp_path, monkeypatch, capsys):
-    (tmp_path / "secret").write_text("abc")
-    monkeypatch.setattr("sys.argv", ["x", "--secret", str(tmp_path / "secret")])
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["make_quizzes.py", *map(str, arguments)])
+    make_quizzes.main()
+
+
+@pytest.mark.parametrize(
+    ("text", "output", "words"),
+    [
+        ("abc", "quizzes", "eight characters"),
+        ("a good secret", make_quizzes.ROOT / "editions", "outside the repository"),
+        (None, "quizzes", "No such file"),
+    ],
+)
+def test_a_secret_that_is_none_is_refused(tmp_path, monkeypatch, capsys, text, output, words):
+    if text is not None:
+        (tmp_path / "secret").write_text(text)
     with pytest.raises(SystemExit):
-        make_quizzes.main()
-    assert "eight characters" in capsys.readouterr().err
+        run(monkeypatch, "--secret", tmp_path / "secret", "--output", tmp_path / output)
+    assert words in capsys.readouterr().err
+
+
+def test_no_graded_question_has_its_key_in_the_repository(tmp_path, monkeypatch):
+    (tmp_path / "secret").write_text("one that nobody knows")
+    out = tmp_path / "quizzes"
+    run(monkeypatch, "--secret", tmp_path / "secret", "--output", out)
+    with (out / "key.csv").open(encoding="utf-8", newline="") as file:
+        key = {row["question"]: row for row in csv.DictReader(file)}
+    public = {(q.name.rsplit(".", 1)[0], q.answer) for q in QUESTIONS if not q.options}
+    asked = {
+        name
+        for file in out.glob("*.gift")
+        for name in re.findall("::(.*?)::", file.read_text("utf-8"))
+    }
+    assert asked == set(key) and len(key) >= len(CHAPTERS)
+    same = [name for name, row in key.items() if (name, float(row["answer"])) in public]
+    assert len(same) <= len(key) / 3  # small numbers have few neighbours
