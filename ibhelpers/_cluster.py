@@ -1,11 +1,12 @@
-"""Clients of a Dask cluster: known for what they are, and asked for only where one is given."""
+"""Clients of a Dask cluster: known for what they are, and asked only where one is given."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ._progress import silenced
 from ._warnings import warn
 
 
@@ -65,3 +66,47 @@ def quiet_about_size() -> Iterator[None]:
 
     with config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
         yield
+
+
+def answers_of(
+    client: Any, task: Callable[[Any], Any], parts: Iterable[Any]
+) -> Generator[tuple[int, Any]]:
+    """The place of each part and what a task gives of it, in the order in which workers end.
+
+    The task may be a function of a notebook. What a worker was doing when it died is done by
+    another, and its errors are raised here. (Its warnings are told where it runs.) Whoever stops
+    asking calls back what is left.
+    """
+    import cloudpickle
+    from distributed import as_completed
+
+    workers_of(client)
+    with quiet_about_size():
+        packed = client.submit(bytes, cloudpickle.dumps(task), pure=False)
+        asked = {
+            client.submit(_answer, packed, part, pure=False): i for i, part in enumerate(parts)
+        }
+    try:
+        for done in as_completed(list(asked)):
+            yield asked.pop(done), done.result()
+    finally:
+        client.cancel(list(asked))
+
+
+def in_their_order(answers: Iterable[tuple[int, Any]]) -> Iterator[Any]:
+    """Answers in the order of their parts; those that are early wait."""
+    early: dict[int, Any] = {}
+    place = 0
+    for i, answer in answers:
+        early[i] = answer
+        while place in early:
+            yield early.pop(place)
+            place += 1
+
+
+def _answer(packed: bytes, part: Any) -> Any:
+    """What a task gives of a part, on a worker."""
+    import cloudpickle
+
+    with silenced():
+        return cloudpickle.loads(packed)(part)

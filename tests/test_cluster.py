@@ -116,33 +116,136 @@ def test_draws_are_asked_of_workers(client, tmp_path):
         ib.compare.draws(question, task, 3, client=client, processes=2)
 
 
+# --- comparisons, networks, runs ------------------------------------------------------------------
+
+
+def test_kernels_are_compared_by_workers(client):
+    task = a_task(60, 40)
+    candidates = {"short": RBF(1.0), "long": Matern(3.0), "own": lambda A, B: 1 + A @ B.T}
+    here = ib.compare.kernels(task, candidates, [0.5, 0.2], noise=0.1)
+    there = ib.compare.kernels(task, candidates, [0.5, 0.2], noise=0.1, client=client)
+    assert list(there.candidate) == list(here.candidate)
+    numbers = [c for c in here if c != "candidate"]
+    np.testing.assert_allclose(
+        there[numbers].astype(float), here[numbers].astype(float), rtol=1e-10
+    )
+
+
+def test_models_are_compared_by_workers(client):
+    from sklearn.linear_model import Ridge
+
+    task = a_task(40, 20)
+    law = ib.GaussianSpace(RBF(1.0), noise=0.1).loss_law(task)
+    models = {"networks": networks(), "ridge": Ridge()}
+    here, there = (
+        ib.compare.models(task, law, models, n_networks=3, seed=0, client=c).drop(columns="seconds")
+        for c in (None, client)
+    )
+    assert list(there.candidate) == ["networks", "ridge"]
+    np.testing.assert_allclose(there.iloc[:, 1:], here.iloc[:, 1:], rtol=1e-10)
+
+
+def networks(**settings):
+    return ib.NetworkSpace(
+        ib.networks.mlp(4, 1), lr=0.01, epochs=3, batch_size=10, chunk=2, **settings
+    )
+
+
+def test_networks_are_trained_by_workers(client, tmp_path):
+    task, file = a_task(40, 20), tmp_path / "networks.npz"
+    here = networks().train(task, 7, seed=0, outputs=True)
+    there = networks().train(task, 7, seed=0, outputs=True, client=client, checkpoint=file)
+    for name in ("train_loss", "test_loss", "test_curve", "outputs"):
+        np.testing.assert_array_equal(getattr(there, name), getattr(here, name))
+    taken_up = networks().train(task, 9, seed=0, outputs=True, checkpoint=file)
+    np.testing.assert_array_equal(taken_up.test_loss[:7], here.test_loss)
+    fitted = networks(max_train_loss=float(np.median(here.train_loss)))
+    losses = fitted.sample_losses(task, 3, seed=0)
+    np.testing.assert_array_equal(fitted.sample_losses(task, 3, seed=0, client=client), losses)
+
+
+def test_splitting_is_done_by_workers(client, tmp_path):
+    task = a_task(30, 10)
+    settings = {"loss": "mse", "seed": 0, "progress": False}
+    space = ib.GaussianSpace(RBF(1.0), noise=0.1)
+    targets = [0.8, 0.5]
+    settings |= {"method": "splitting"}
+    here, there = (
+        ib.rare_event_bias(space, task, target_error=targets, particles=50, client=c, **settings)
+        for c in (None, client)
+    )
+    np.testing.assert_array_equal(there.bits, here.bits)
+    trained = networks()
+    loss = float(np.quantile(trained.sample_losses(task, 20, seed=1), 0.3))
+    few = {"target_error": loss, "particles": 20, "moves": 1}
+    file = tmp_path / "runs.npz"
+    here = ib.rare_event_bias(trained, task, **few, **settings)
+    there = ib.rare_event_bias(trained, task, **few, **settings, client=client, checkpoint=file)
+    again = ib.rare_event_bias(trained, task, **few, **settings, checkpoint=file)
+    for found in (there, again):
+        assert found.bits == here.bits
+        np.testing.assert_array_equal(found.trace.log_p, here.trace.log_p)
+        assert found.interval == here.interval and found.doubt == here.doubt
+
+
+def test_a_bridge_takes_no_client(client):
+    with pytest.raises(ValueError, match=r"client: found .*one stream of random numbers"):
+        ib.rare_event_bias(
+            ib.GaussianSpace(RBF(1.0), noise=0.1), a_task(30, 10), loss="zero_one",
+            target_error=0.1, seed=0, client=client,
+        )  # fmt: skip
+
+
 # --- killed ---------------------------------------------------------------------------------------
 
 
-def test_a_worker_that_is_killed_costs_its_tiles(narrow):
-    task = a_task(300, 64)
-    kernel = Slow(1.0)
+@pytest.fixture(scope="module")
+def mortal():
+    """Two workers that can be killed."""
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        killed = []
+        yield client
 
-        def kill():
-            while len(client.who_has()) < 20:
-                time.sleep(0.01)
-            info = client.run(os.getpid)
-            killed.append(next(iter(info.values())))
-            os.kill(killed[0], 9)
 
-        thread = threading.Thread(target=kill)
-        thread.start()
-        posterior = ib.GaussianSpace(kernel, noise=0.1, client=client).posterior(task)
-        thread.join()
-        assert killed and killed[0] not in client.run(os.getpid).values()
+def test_a_worker_that_is_killed_costs_its_tiles(narrow, mortal):
+    task = a_task(300, 64)
+    kernel = Slow(1.0)
+    killed = []
+
+    def kill():
+        while len(mortal.who_has()) < 20:
+            time.sleep(0.01)
+        info = mortal.run(os.getpid)
+        killed.append(next(iter(info.values())))
+        os.kill(killed[0], 9)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    posterior = ib.GaussianSpace(kernel, noise=0.1, client=mortal).posterior(task)
+    thread.join()
+    assert killed and killed[0] not in mortal.run(os.getpid).values()
     assert_alike(ib.GaussianSpace(RBF(1.0), noise=0.1).posterior(task), posterior)
+
+
+def test_a_worker_that_is_killed_costs_its_task(mortal, tmp_path):
+    """The second kernel kills the worker that first computes it."""
+
+    def deadly(A, B, mark=tmp_path / "killed"):
+        if not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), 9)
+        return torch.exp(-(A[:, None] - B).norm(dim=-1))
+
+    task = a_task(40, 20)
+    candidates = {"first": RBF(1.0), "deadly": deadly, "last": RBF(2.0)}
+    there = ib.compare.kernels(task, candidates, 0.5, noise=0.1, client=mortal)
+    assert (tmp_path / "killed").exists()
+    here = ib.compare.kernels(task, candidates, 0.5, noise=0.1)
+    np.testing.assert_allclose(there.bits, here.bits, rtol=1e-10)
 
 
 class Slow(RBF):
@@ -162,6 +265,14 @@ def test_what_is_no_client_is_named(given):
         ib.GaussianSpace(RBF(1.0), client=given)
     with pytest.raises(ValueError, match="client: found a"):
         ib.compare.draws(question, a_task(), 2, client=given)
+    with pytest.raises(ValueError, match="client: found a"):
+        ib.compare.kernels(a_task(), [RBF(1.0)], 0.5, client=given)
+    with pytest.raises(ValueError, match="client: found a"):
+        networks().train(a_task(), 2, seed=0, client=given)
+    with pytest.raises(ValueError, match="client: found a"):
+        ib.rare_event_bias(
+            networks(), a_task(), loss="mse", target_error=1.0, seed=0, client=given
+        )  # fmt: skip
 
 
 def test_a_client_that_is_closed_is_named(client):

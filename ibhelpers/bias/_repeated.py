@@ -10,14 +10,18 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
 from .._arguments import whole
+from .._cluster import answers_of
 from .._progress import counter
 from ..laws.empirical import fraction_limits
 from ..networks import NetworkSpace
@@ -42,8 +46,8 @@ class Repeated:
 
     Attributes
     ----------
-    hypotheses : NormalMap
-        What is moved.
+    make : callable
+        Makes what is moved, here or on a worker.
     targets : ndarray
         Errors to reach, of any shape.
     runs : int
@@ -60,9 +64,11 @@ class Repeated:
         What the file holds.
     seconds : float
         That the runs took before they were taken up again.
+    client : dask.distributed.Client, optional
+        On whose workers to do the runs of a group, each whole.
     """
 
-    hypotheses: NormalMap
+    make: Callable[[], NormalMap]
     targets: np.ndarray
     runs: int
     particles: int
@@ -74,6 +80,12 @@ class Repeated:
     groups: list[list[Run]] = field(default_factory=list)
     kept: dict[str, np.ndarray] = field(default_factory=dict)
     seconds: float = 0.0
+    client: Any = None
+
+    @cached_property
+    def hypotheses(self) -> NormalMap:
+        """What is moved."""
+        return self.make()
 
     def answer(self, *, progress: bool) -> InductiveBias:
         """Run until twice the moves change nothing, and say what the last two groups found."""
@@ -85,13 +97,38 @@ class Repeated:
                 not self._all_agree() and len(self.groups) <= _MOST_DOUBLINGS
             ):
                 self.groups.append([])
+                if self.client is not None:
+                    self._ask_workers(half, began)
                 for number in range(half):
                     self.groups[-1].append(self._run(number, bar, began))
         return _answer(self.groups, self.targets, self.why)
 
+    def _ask_workers(self, half: int, began: float) -> None:
+        """Have all runs of this group done, and keep them as if they had been done before."""
+        group = len(self.groups) - 1
+        task = partial(
+            _done,
+            make=self.make,
+            targets=self.targets.ravel().tolist(),
+            particles=self.particles,
+            moves=self.moves * 2**group,
+            max_bits=self.max_bits,
+            why=self.why,
+        )
+        names = [_name(group, number) for number in range(half)]
+        parts = [
+            (_seed_of_run(self.seed, group, number), self._kept_of(name))
+            for number, name in enumerate(names)
+        ]
+        with closing(answers_of(self.client, task, parts)) as answers:
+            for number, state in answers:
+                self._keep(names[number], state)
+                if self.file:
+                    self.file.save(self.kept, time.perf_counter() - began)
+
     def _run(self, number: int, bar: tqdm, began: float) -> Run:
         group = len(self.groups) - 1
-        name = f"group {group} run {number}: "
+        name = _name(group, number)
         run = Run(
             self.hypotheses,
             self.targets.ravel().tolist(),
@@ -101,8 +138,7 @@ class Repeated:
             max_bits=self.max_bits,
             why=self.why,
         )
-        before = {k[len(name) :]: v for k, v in self.kept.items() if k.startswith(name)}
-        if before:
+        if before := self._kept_of(name):
             run.restore(before)
         for _ in self._levels(run, name, began):
             bar.update()
@@ -124,13 +160,17 @@ class Repeated:
             yield
 
     def _write(self, run: Run, name: str, seconds: float) -> None:
-        state = run.state()
-        if run.is_over:
-            state.pop("population.z")
-            self.kept.pop(f"{name}population.z", None)
-        self.kept.update({name + key: value for key, value in state.items()})
+        self._keep(name, _state_of(run))
         assert self.file is not None
         self.file.save(self.kept, seconds)
+
+    def _keep(self, name: str, state: dict[str, np.ndarray]) -> None:
+        if "population.z" not in state:
+            self.kept.pop(f"{name}population.z", None)
+        self.kept.update({name + key: value for key, value in state.items()})
+
+    def _kept_of(self, name: str) -> dict[str, np.ndarray]:
+        return {k[len(name) :]: v for k, v in self.kept.items() if k.startswith(name)}
 
     def _all_agree(self) -> bool:
         first, second = self.groups[-2:]
@@ -139,6 +179,38 @@ class Repeated:
             for t in self.targets.ravel()
             if _reached(first + second, t)
         )
+
+
+def _name(group: int, number: int) -> str:
+    return f"group {group} run {number}: "
+
+
+def _state_of(run: Run) -> dict[str, np.ndarray]:
+    """Without the variables, which can be large, where the run is over."""
+    state = run.state()
+    if run.is_over:
+        state.pop("population.z")
+    return state
+
+
+def _done(
+    part: tuple[int, dict[str, np.ndarray]],
+    *,
+    make: Callable[[], NormalMap],
+    targets: list[float],
+    particles: int,
+    moves: int,
+    max_bits: float,
+    why: str,
+) -> dict[str, np.ndarray]:
+    """The state of a run, of which a seed and what was kept are given, at its end."""
+    seed, before = part
+    run = Run(make(), targets, particles, moves, seed, max_bits=max_bits, why=why)
+    if before:
+        run.restore(before)
+    while not run.is_over:
+        run.step()
+    return _state_of(run)
 
 
 def through_training(
@@ -156,27 +228,34 @@ def through_training(
     dtype: torch.dtype,
     checkpoint: str | os.PathLike[str] | None,
     progress: bool,
+    client: Any,
 ) -> InductiveBias:
     """The bits of trained networks; the arguments are those of `rare_event_bias`."""
     particles = whole("particles", PARTICLES if particles is None else particles, at_least=2)
     moves = whole("moves", MOVES if moves is None else moves, at_least=1)
-    hypotheses = NormalMap.of(space, task, loss, dtype, batch)
-    file = None
+    why = "trained networks are known as functions of normal variables alone"
+    make = partial(_hypotheses, space, task, loss, dtype, batch)
+    repeated = Repeated(make, targets, runs, particles, moves, seed, max_bits, why, client=client)
     if checkpoint is not None:
         identity: Identity = space.identity(task) | {
             "seed": str(seed),
             "target_error": repr(np.unique(targets).tolist()),
             "particles": str(particles),
             "moves": str(moves),
-            "batch": str(hypotheses.batch),
+            "batch": str(repeated.hypotheses.batch),
             "max_bits": repr(max_bits),
             "dtype of variables": str(dtype),
             "loss": _losses_of_some(loss, task),
         }
-        file = Checkpoint(checkpoint, identity)
-    why = "trained networks are known as functions of normal variables alone"
-    repeated = Repeated(hypotheses, targets, runs, particles, moves, seed, max_bits, why, file)
+        repeated.file = Checkpoint(checkpoint, identity)
     return repeated.answer(progress=progress)
+
+
+def _hypotheses(
+    space: NetworkSpace, task: Task, loss: Loss, dtype: torch.dtype, batch: int | None
+) -> NormalMap:
+    """Known by its name alone where it is sent to a worker, as a class's method is not."""
+    return NormalMap.of(space, task, loss, dtype, batch)
 
 
 def _losses_of_some(loss: Loss, task: Task) -> list[float]:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import math
 import os
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 
 from .._arguments import ArrayLike, as_array, non_negative, one_of, positive, seed_of, whole
+from .._cluster import answers_of, in_their_order, refuse_what_is_no_client
 from .._progress import counter
 from .._typed import typed
 from ..networks import NetworkSpace
@@ -47,6 +50,7 @@ def rare_event_bias(
     dtype: torch.dtype = torch.float64,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool = True,
+    client: Any = None,
 ) -> InductiveBias:
     r"""The inductive bias under any loss, by simulation, with a 95 % interval.
 
@@ -89,6 +93,11 @@ def rare_event_bias(
         killed goes on from there, and finds what it would have found.
     progress : bool
         Show a progress bar.
+    client : dask.distributed.Client, optional
+        On whose workers to split: the runs through training, or the targets, each a task; the
+        numbers stay the same. A worker that dies costs the tasks that it had. The runs of a bridge
+        share one stream of random numbers, and are done here. Needs
+        ``pip install ibhelpers[cluster]``.
 
     Returns
     -------
@@ -103,7 +112,10 @@ def rare_event_bias(
     ------
     ValueError
         If an argument is not of its kind, a target is negative (for named losses) or not finite, a
-        setting belongs to the other method, or a loss returns the wrong shape or NaN.
+        setting belongs to the other method, or a loss returns the wrong shape or NaN; if a client
+        is given for a bridge.
+    ImportError
+        If a client is given and Dask is not installed.
 
     Notes
     -----
@@ -171,6 +183,9 @@ def rare_event_bias(
         method, why = _refuse_bridge(space, method), "the space is no GaussianSpace"
     if method != "splitting":
         _refuse("the bridge's pilot chooses it", moves=moves, batch=batch)
+        _refuse("a bridge's runs share one stream of random numbers", client=client)
+    if client is not None:
+        refuse_what_is_no_client(client)
     loss = _known(loss, space, task, seed)
     targets = _checked_targets(target_error, loss)
     if isinstance(space, NetworkSpace):
@@ -188,6 +203,7 @@ def rare_event_bias(
             dtype=dtype,
             checkpoint=checkpoint,
             progress=progress,
+            client=client,
         )
     if checkpoint is not None:
         raise ValueError(
@@ -212,26 +228,27 @@ def rare_event_bias(
             )
             return answer(trace, targets)
         why = trouble
-    return _stacked(
-        [
-            split(
-                space,
-                task,
-                loss=loss,
-                target=float(target),
-                particles=1000 if particles is None else particles,
-                moves=10 if moves is None else moves,
-                seed=seed,
-                batch=batch,
-                max_bits=limit,
-                dtype=dtype,
-                why=why,
-                progress=progress,
-            )
-            for target in targets.ravel()
-        ],
-        targets,
+    reach = partial(
+        _split_to,
+        space,
+        task,
+        loss=loss,
+        particles=1000 if particles is None else particles,
+        moves=10 if moves is None else moves,
+        seed=seed,
+        batch=batch,
+        max_bits=limit,
+        dtype=dtype,
+        why=why,
+        progress=progress,
     )
+    each = targets.ravel().tolist()
+    biases = map(reach, each) if client is None else in_their_order(answers_of(client, reach, each))
+    return _stacked(list(biases), targets)
+
+
+def _split_to(space: HypothesisSpace, task: Task, target: float, **settings: Any) -> InductiveBias:
+    return split(space, task, target=target, **settings)
 
 
 @typed

@@ -16,6 +16,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .._arguments import available_device, by_name, non_negative, seed_of, whole
+from .._cluster import answers_of, in_their_order, refuse_what_is_no_client
 from .._fork import refuse_orphans
 from .._progress import visible
 from .._typed import typed
@@ -209,6 +210,7 @@ class NetworkSpace:
         outputs: bool = False,
         checkpoint: str | os.PathLike[str] | None = None,
         progress: bool = True,
+        client: Any = None,
     ) -> TrainedEnsemble:
         """Train hypotheses 0 to n - 1 and return what became of them.
 
@@ -231,6 +233,10 @@ class NetworkSpace:
             goes on from there and loses at most the chunks in flight; a larger n adds hypotheses.
         progress : bool
             Whether to show a progress bar, once training has taken two seconds.
+        client : dask.distributed.Client, optional
+            On whose workers to train, a chunk to a task: the same hypotheses, as long as the chunk
+            is. A worker that dies costs the chunks that it had. Needs
+            ``pip install ibhelpers[cluster]``.
 
         Raises
         ------
@@ -239,6 +245,8 @@ class NetworkSpace:
             architecture does not fit the task, or the checkpoint is damaged or of another run.
         MemoryError
             If there is not enough memory to train a single network.
+        ImportError
+            If a client is given and Dask is not installed.
 
         Warns
         -----
@@ -248,6 +256,8 @@ class NetworkSpace:
         """
         refuse_orphans()
         n, seed = whole("n", n, at_least=1), seed_of(seed)
+        if client is not None:
+            refuse_what_is_no_client(client)
         run = self._prepare(task, seed, curves=curves, outputs=outputs, n=n)
         file = None if checkpoint is None else Checkpoint(checkpoint, self._identity(task, run))
         done, before = file.load() if file else ({}, 0.0)
@@ -255,7 +265,7 @@ class NetworkSpace:
         bar = _Bar(n, self.recipe.epochs, shown=progress)
         bar.set(min(n, _count(done)) * self.recipe.epochs)
         try:
-            with closing(self._parts(run, range(_count(done), n), bar)) as parts:
+            with closing(self._parts(run, range(_count(done), n), bar, client)) as parts:
                 for part in parts:
                     done = part if not done else _joined(done, part)
                     if file:
@@ -278,7 +288,14 @@ class NetworkSpace:
 
     @typed
     def sample_losses(
-        self, task: Task, n: int, *, seed: int, loss: Loss = "mse", progress: bool = True
+        self,
+        task: Task,
+        n: int,
+        *,
+        seed: int,
+        loss: Loss = "mse",
+        progress: bool = True,
+        client: Any = None,
     ) -> np.ndarray:
         """Test losses of n trained networks, shape (n,), as of `GaussianSpace.sample_losses`.
 
@@ -296,17 +313,21 @@ class NetworkSpace:
             ``max_train_loss`` the losses are those of the first n hypotheses that count as fitted.
         progress : bool
             Whether to show a progress bar.
+        client : dask.distributed.Client, optional
+            As for `train`.
 
         Raises
         ------
-        ValueError, MemoryError
+        ValueError, MemoryError, ImportError
             As for `train`; if fewer than one hypothesis in a thousand counts as fitted.
         KeyboardInterrupt
             If interrupted: fewer losses than were asked for are no sample of n.
         """
         evaluate = loss_function(loss, task)
         of_training = isinstance(loss, str) and loss in ("zero_one", self.recipe.loss)
-        ensemble = self._members(task, n, seed, outputs=not of_training, progress=progress)
+        ensemble = self._members(
+            task, n, seed, outputs=not of_training, progress=progress, client=client
+        )
         ok = ~np.isin(ensemble.index, ensemble.diverged)
         losses = np.full(n, np.nan)
         if of_training:
@@ -317,12 +338,19 @@ class NetworkSpace:
         return losses
 
     def _members(
-        self, task: Task, n: int, seed: int, *, outputs: bool, progress: bool
+        self,
+        task: Task,
+        n: int,
+        seed: int,
+        *,
+        outputs: bool,
+        progress: bool,
+        client: Any = None,
     ) -> TrainedEnsemble:
         """The first n hypotheses; the first n that count as fitted, where there is a limit."""
         if self.max_train_loss is None:
             ensemble = self.train(
-                task, n, seed=seed, curves=False, outputs=outputs, progress=progress
+                task, n, seed=seed, curves=False, outputs=outputs, progress=progress, client=client
             )
             if len(ensemble) < n:
                 raise KeyboardInterrupt
@@ -342,7 +370,7 @@ class NetworkSpace:
                         "the limit."
                     )
                 numbers = range(drawn, drawn + n - have)
-                for part in self._parts(run, numbers, bar):
+                for part in self._parts(run, numbers, bar, client):
                     part["index"] = np.arange(drawn, drawn + _count(part))
                     drawn += _count(part)
                     fits = (part["train_loss"] <= self.max_train_loss) & np.isfinite(
@@ -393,17 +421,18 @@ class NetworkSpace:
     ) -> _Run:
         """Check the architecture on the task; settle what all chunks have in common."""
         self.recipe.check(task)
-
-        def build(i: int) -> nn.Module:
-            with weights_of(seed, i):
-                return as_module(self.architecture(task)).to("cpu", self.dtype)
-
+        build = partial(self._build, task, seed)
         data = examples(task, "train", torch.device("cpu"), self.dtype)
         first = check_architecture(build, task, data, self.recipe)
         chunk = choose_chunk(first, data, self.recipe, self.chunk, self.device, n)
         learn = data.to(self.device)
         test = examples(task, "test", self.device, self.dtype)
         return _Run(learn, test, seed, build, chunk, curves, outputs)
+
+    def _build(self, task: Task, seed: int, i: int) -> nn.Module:
+        """Network i, as it is before training."""
+        with weights_of(seed, i):
+            return as_module(self.architecture(task)).to("cpu", self.dtype)
 
     def _identity(self, task: Task, run: _Run) -> Identity:
         """Everything that hypotheses depend on, which takes a look at all numbers of the task."""
@@ -419,8 +448,13 @@ class NetworkSpace:
             "computation": fingerprint(first.double(), run.learn.X[:16].cpu().double()),
         }
 
-    def _parts(self, run: _Run, numbers: range, bar: _Bar) -> Generator[Columns, None, None]:
+    def _parts(
+        self, run: _Run, numbers: range, bar: _Bar, client: Any = None
+    ) -> Generator[Columns, None, None]:
         """Yield finished chunks of hypotheses; when memory runs out, halve the chunk and go on."""
+        if client is not None:
+            yield from self._parts_of_workers(run, numbers, bar, client)
+            return
         work, size, at_once = partial(self._train, run), run.chunk.size, run.chunk.at_once
         while numbers:
             shown = bar.epochs_done
@@ -439,6 +473,25 @@ class NetworkSpace:
             # Only here, where the error is gone, are the tensors that it held.
             bar.set(shown)
             size, at_once = _halved(len(numbers[:size]), at_once)
+
+    def _parts_of_workers(
+        self, run: _Run, numbers: range, bar: _Bar, client: Any
+    ) -> Generator[Columns, None, None]:
+        """The same chunks, each a task of its own."""
+        size = run.chunk.size
+        chunks = [numbers[start : start + size] for start in range(0, len(numbers), size)]
+        with closing(answers_of(client, partial(self._whole, run), chunks)) as answers:
+            for part in in_their_order(answers):
+                bar.advance(_count(part) * self.recipe.epochs)
+                yield part
+
+    def _whole(self, run: _Run, numbers: range) -> Columns:
+        """What becomes of some hypotheses, trained here."""
+        found: Columns = {}
+        with closing(_Bar(len(numbers), self.recipe.epochs, shown=False)) as bar:
+            for part in self._parts(run, numbers, bar):
+                found = part if not found else _joined(found, part)
+        return found
 
     def _stacks(self, run: _Run, numbers: range, size: int) -> Iterator[tuple[range, Stack]]:
         """Build chunk after chunk, when there is a thread for it."""

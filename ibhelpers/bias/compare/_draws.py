@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from ..._arguments import file_name, generator_of, number, one_of, probability, several, whole
-from ..._cluster import quiet_about_size, workers_of
+from ..._cluster import answers_of, workers_of
 from ..._progress import silenced, steps
 from ..._typed import typed
 from ...networks.checkpoint import task_identity
@@ -291,15 +291,8 @@ def _asked_of(
     client: Any, question: Question, tasks: list[Task]
 ) -> Iterator[tuple[int, dict[str, float]]]:
     """The same, of a client's workers."""
-    import cloudpickle
-    from distributed import as_completed
-
-    packed = cloudpickle.dumps(question)
-    with quiet_about_size():
-        asked = {client.submit(_ask, packed, task, pure=False): i for i, task in enumerate(tasks)}
-    for done in as_completed(list(asked)):
-        i = asked.pop(done)
-        yield i, _checked(done.result(), i)
+    for i, found in answers_of(client, question, tasks):
+        yield i, _checked(found, i)
 
 
 def _ask(packed: bytes, task: Task) -> Mapping[str, float]:

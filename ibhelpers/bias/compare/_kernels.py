@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from ..._arguments import ArrayLike, as_array, several
+from ..._cluster import answers_of, in_their_order
 from ..._progress import progress_bar
 from ..._typed import typed
 from ...kernels import Kernel
@@ -29,6 +31,7 @@ def kernels(
     noise: float = 0.0,
     device: str | torch.device | None = None,
     progress: bool = True,
+    client: Any = None,
 ) -> pd.DataFrame:
     """Bits for every kernel and target, with the evidence for the kernel and how well it predicts.
 
@@ -51,6 +54,9 @@ def kernels(
         Where to compute.
     progress : bool
         Whether to show a progress bar where it takes long.
+    client : dask.distributed.Client, optional
+        On whose workers to evaluate, a kernel to a task. A worker that dies costs the kernels that
+        it had. Needs ``pip install ibhelpers[cluster]``.
 
     Returns
     -------
@@ -67,6 +73,8 @@ def kernels(
     ValueError
         If there are no kernels, two have the same name, or a target error is negative; and as for
         `GaussianSpace.loss_law`, naming the kernel.
+    ImportError
+        If a client is given and Dask is not installed.
 
     Notes
     -----
@@ -89,15 +97,32 @@ def kernels(
 
     named, targets = _named(kernels), _checked(target_error)
     work = task.n_train**2 * (task.n_train + task.n_test)
-    table = []
+    ask = partial(_table, task=task, targets=targets, noise=noise, device=device)
+    pairs = list(named.items())
+    tables = map(ask, pairs) if client is None else in_their_order(answers_of(client, ask, pairs))
+    found = []
     with progress_bar(f"{len(named)} kernels", work * len(named), shown=progress) as bar:
-        for name, kernel in named.items():
-            facts = _facts(
-                GaussianSpace(kernel, noise=noise, device=device, progress=False), task, targets
-            )
-            table.append(pd.DataFrame({"candidate": name, "target_error": targets} | facts))
+        for table in tables:
+            found.append(table)
             bar.update(work)
-    return pd.concat(table, ignore_index=True)
+    return pd.concat(found, ignore_index=True)
+
+
+def _table(
+    named: tuple[Any, Kernel | Callable[..., Any]],
+    *,
+    task: Task,
+    targets: np.ndarray,
+    noise: float,
+    device: str | torch.device | None,
+) -> pd.DataFrame:
+    """The rows of one kernel."""
+    import pandas as pd
+
+    name, kernel = named
+    space = GaussianSpace(kernel, noise=noise, device=device, progress=False)
+    facts = _facts(space, task, targets)
+    return pd.DataFrame({"candidate": name, "target_error": targets} | facts)
 
 
 def _facts(space: GaussianSpace, task: Task, targets: np.ndarray) -> dict[str, Any]:

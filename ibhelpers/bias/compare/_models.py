@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..._arguments import as_array, by_name, seed_of, seed_of_bits, whole
+from ..._cluster import answers_of, in_their_order
 from ..._progress import steps
 from ..._typed import typed
 from ...laws.law import Law
@@ -68,6 +70,7 @@ def models(
     n_networks: int = 50,
     seed: int,
     progress: bool = True,
+    client: Any = None,
 ) -> pd.DataFrame:
     """The bias that model classes provide, in bits of one hypothesis space.
 
@@ -90,6 +93,9 @@ def models(
         Of the networks, and of the standard models.
     progress : bool
         Whether to show a progress bar where it takes long, and one for the networks of a space.
+    client : dask.distributed.Client, optional
+        On whose workers to train, a model to a task. A worker that dies costs the models that it
+        had. Needs ``pip install ibhelpers[cluster]``.
 
     Returns
     -------
@@ -106,6 +112,8 @@ def models(
     ValueError
         If law is not a law, a model cannot be trained or its predictions do not fit the task, or
         all networks of a space diverge.
+    ImportError
+        If a client is given and Dask is not installed.
 
     Notes
     -----
@@ -128,16 +136,25 @@ def models(
         models = by_name("models", models, "{'ridge': sklearn.linear_model.Ridge()}")
     n_networks, seed = whole("n_networks", n_networks, at_least=1), seed_of(seed)
     models = standard_models(seed=seed) if models is None else models
+    ask = partial(_losses, task=task, n_networks=n_networks, seed=seed, progress=progress)
+    named = list(models.items())
+    measured = map(ask, named) if client is None else in_their_order(answers_of(client, ask, named))
     rows = []
     with steps("comparing", len(models), "models", shown=progress) as bar:
-        for name, model in models.items():
-            if isinstance(model, NetworkSpace):
-                losses = _network_losses(name, model, task, n_networks, seed, progress)
-            else:
-                losses = _model_losses(name, model, task)
+        for name, losses in zip(models, measured, strict=True):
             rows.append({"candidate": name, **_row(law, losses)})
             bar.update()
     return pd.DataFrame(rows)
+
+
+def _losses(
+    named: tuple[str, Any], *, task: Task, n_networks: int, seed: int, progress: bool
+) -> dict[str, Any]:
+    """What a model's hypotheses reach, once it is trained."""
+    name, model = named
+    if isinstance(model, NetworkSpace):
+        return _network_losses(name, model, task, n_networks, seed, progress)
+    return _model_losses(name, model, task)
 
 
 def _row(law: Law, losses: dict[str, Any]) -> dict[str, Any]:
