@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,3 +37,12 @@ def show(figure: Any) -> None:
         )
     display(figure, metadata={"image/png": {"alt": figure.alt_text}})
     plt.close(figure)
+
+
+def in_notebook() -> bool:
+    """Whether this runs in a Jupyter kernel, which can show more than text."""
+    if "IPython" not in sys.modules:
+        return False
+    from IPython.core.getipython import get_ipython
+
+    return hasattr(get_ipython(), "kernel")

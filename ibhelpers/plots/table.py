@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .._typed import typed
+from .style import in_notebook
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,22 +56,13 @@ def show_table(
         frame = frame.to_frame()
     options = {"index": index, "float_format": float_format, "formatters": formatters}
     text = f"{caption}\n{frame.to_string(**options)}"
-    if not _in_notebook():
+    if not in_notebook():
         print(text)
         return
     from IPython.display import display
 
     html = _html(frame.to_html(border=0, **options), caption)
     display({"text/html": html, "text/plain": text}, raw=True)
-
-
-def _in_notebook() -> bool:
-    """Whether this runs in a Jupyter kernel, which can show more than text."""
-    if "IPython" not in sys.modules:
-        return False
-    from IPython.core.getipython import get_ipython
-
-    return hasattr(get_ipython(), "kernel")
 
 
 def _html(table: str, caption: str) -> str:
