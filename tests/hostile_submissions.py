@@ -234,6 +234,42 @@ print("<script>alert(1)</script>")
 answer_9_1 = "</code><script>alert(2)</script>"
 raise ValueError("<script>alert(3)</script>")
 """,
+    "halves of letters": r"""
+answer_9_1 = "\ud800"
+def answer_9_3(*a): raise ValueError("\udfff")
+raise ValueError("\ud800" + chr(0))
+""",
+    "writes into the package": """
+import ibhelpers, os
+for path in (ibhelpers.__file__, ibhelpers.exercises.__file__, os.__file__):
+    try: open(path, "a").write("raise SystemExit"); print("FOUND")
+    except OSError: pass
+""",
+    "reads what it was told": """
+import gc, os, sys
+frame = sys._getframe()
+while frame:
+    print(sorted(frame.f_locals))
+    if "order" in frame.f_locals: print({k for k in frame.f_locals["order"]})
+    frame = frame.f_back
+print(os.environ, sys.argv, os.listdir(".."))
+""",
+    "says it is done": """
+import os
+for fd in range(3, 30):
+    try: os.write(fd, b'{"fence": ""}\\n{"done": true}\\n{"cell": true, "error": "x"}\\n')
+    except OSError: pass
+os._exit(0)
+""",
+    "locks and waits": """
+import fcntl, os, time
+for path in (os.__file__, "/dev/null", "/etc/localtime"):
+    try: fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX)
+    except OSError: pass
+raise SystemExit
+""",
+    "breaks the parser": "answer_9_1 = " + "-" * 200_000 + "1",
+    "is one long sum": "answer_9_1 = " + "+".join(["1"] * 100_000),
     "is no code": "\x00\x00 ((((",
     "is too nested": "answer_9_1 = " + "(" * 5000 + "1" + ")" * 5000,
 }

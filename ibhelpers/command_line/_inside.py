@@ -15,6 +15,7 @@ import builtins
 import json
 import numbers
 import os
+import re
 import sys
 import traceback
 import types
@@ -78,7 +79,7 @@ def _pieces(cells: list[str], script: bool) -> Iterable[tuple[int, Any, bool]]:
     flags = 0
     for number, source in enumerate(cells, 1):
         try:
-            tree = ast.parse(source)
+            tree = ast.parse(source if script else _plain_cell(source))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             yield number, error, not script
             continue
@@ -96,6 +97,23 @@ def _pieces(cells: list[str], script: bool) -> Iterable[tuple[int, Any, bool]]:
                 )
             except (SyntaxError, ValueError, RecursionError) as error:
                 yield number, error, not script
+
+
+def _plain_cell(source: str) -> str:
+    """A cell without what is for a notebook alone: lines that begin with % or !, or end in ?."""
+    try:
+        ast.parse(source)
+        return source
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        pass
+    lines = source.split("\n")
+    if lines[0].startswith("%%"):
+        if lines[0].split()[0] not in ("%%time", "%%timeit", "%%capture"):
+            return ""
+        lines[0] = ""
+    return "\n".join(
+        re.sub(r"^(\s*)(?:[%!].*|\?.*|[\w.]+\?+\s*)$", r"\1pass", line) for line in lines
+    )
 
 
 def _run(code: Any, space: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..exercises.assignments import Assignment, Question
+from ._sandbox import writable
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def _verdict(question: Question, numbers: dict[str, Any], answers: Mapping[str, 
             words = check(answer)
     except Exception as error:
         words = [f"The check cannot read this answer ({type(error).__name__})."]
-    return Verdict(not words, [text[:500] for text in words], shown)
+    return Verdict(not words, [writable(text[:500]) for text in words], writable(shown))
 
 
 class _Other:

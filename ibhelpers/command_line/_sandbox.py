@@ -108,11 +108,9 @@ class Sandbox:
     def __init__(self, hidden: Sequence[Path], limits: Limits, *, fenced: bool = True) -> None:
         self.limits, self.fenced = limits, fenced
         self._folder = Path(tempfile.mkdtemp(prefix="ibhelpers-"))
-        self._library = self._folder / "library"
-        self._path = [str(self._library), *_libraries()]
-        _copy_without_checks(self._library)
+        self._path = _libraries()
         shut = [Path(path).resolve() for path in (*hidden, PACKAGE_FOLDER)]
-        open_ = [*_system(), *map(Path, self._path[1:]), SHIPPED_FOLDER, self._library]
+        open_ = [*_system(), *map(Path, self._path)]
         if os.environ.get("IBHELPERS_DATA"):
             open_.append(Path(os.environ["IBHELPERS_DATA"]))
         self._readable = sorted({str(p) for root in open_ for p in _but(root.resolve(), shut)})
@@ -159,13 +157,15 @@ class Sandbox:
             for name, content in (files or {}).items():
                 (work / name).parent.mkdir(parents=True, exist_ok=True)
                 (work / name).write_bytes(content)
+            library = place / "library"  # anew for each: what one does to it, no other sees
+            _copy_without_checks(library)
             for name in ("_inside.py", "_fence.py"):
                 shutil.copyfile(_HERE / name, place / name)
             order = dict(
                 cells=list(cells),
                 answers=dict(answers),
                 script=script,
-                path=[*self._path, str(work)],
+                path=[str(library), *self._path, str(work)],
                 readable=[*self._readable, str(place)],
                 writable=[str(work), os.devnull],
                 memory=self.limits.memory,
@@ -327,11 +327,16 @@ def _read_answers(said: str, names: set[str], run: Run) -> bool:
         if isinstance(found.get("name"), str) and found["name"] in names and "answer" in found:
             run.answers[found["name"]] = found["answer"]
         elif isinstance(found.get("error"), str) and isinstance(found.get("cell"), int):
-            run.errors = [*run.errors, (found["cell"], found["error"][:300])][:20]
+            run.errors = [*run.errors, (found["cell"], writable(found["error"][:300]))][:20]
         elif isinstance(found.get("fence"), str) and not run.open:
             run.open = found["fence"]
         finished = finished or found.get("done") is True
     return finished
+
+
+def writable(text: str) -> str:
+    """A text that can be written down: JSON may hold halves of letters, which UTF-8 does not."""
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 
 def _whole(digits: str) -> int:

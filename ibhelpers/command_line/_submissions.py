@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import csv
 import hashlib
 import json
@@ -10,7 +9,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,33 +83,35 @@ def _is_safe(name: str) -> bool:
     )
 
 
-def entries(folder: Path, students: Mapping[str, str]) -> tuple[dict[str, Path], list[str]]:
+def entries(folder: Path, students: Mapping[str, str]) -> tuple[dict[str, list[Path]], list[str]]:
     """Where each student's submission lies, and what lies there of nobody in the class."""
     if not folder.is_dir():
         raise ValueError(f"folder: no folder at {folder}.")
     owner = {given: name for name, given in students.items()}
-    found: dict[str, Path] = {}
+    found: dict[str, list[Path]] = {}
     strangers = []
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue
         called = unicodedata.normalize("NFC", entry.name)
-        name = owner.get(called) or owner.get(Path(called).stem)
+        stem = Path(called).stem if called.endswith((".ipynb", ".py")) else called
+        name = owner.get(called) or owner.get(stem)
         if name is None:
             strangers.append(entry.name)
-        elif name in found:
-            raise ValueError(f"folder: {name!r} has handed in two: {found[name].name}, {called}.")
         else:
-            found[name] = entry
+            found.setdefault(name, []).append(entry)
     return found, strangers
 
 
-def read_submission(entry: Path | None, assignment: str) -> Submission:
+def read_submission(handed_in: Sequence[Path], assignment: str) -> Submission:
     """Read what one student handed in; a `problem` if it cannot be read, and never an error."""
-    if entry is None:
+    if not handed_in:
         return Submission(problem="Nothing was handed in.")
+    if len(handed_in) > 1:
+        listed = ", ".join(entry.name for entry in handed_in)
+        return Submission(problem=f"Which is meant: {listed[:200]}?")
     try:
-        files = _files(entry)
+        files = _files(handed_in[0])
         name = _code_of(list(files), assignment)
         content = files.pop(name)
         if name.endswith(".py"):
@@ -186,23 +187,6 @@ def _cells(content: bytes) -> list[str]:
     try:
         notebook: Any = json.loads(content)
         code = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
-        return [_plain("".join(source)) for source in code]
+        return ["".join(source) for source in code]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _Unreadable("It is no notebook that can be read.") from error
-
-
-def _plain(source: str) -> str:
-    """A cell without what is for a notebook alone: lines that begin with % or !, or end in ?."""
-    try:
-        ast.parse(source)
-        return source
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        pass
-    lines = source.split("\n")
-    if lines[0].startswith("%%"):
-        if lines[0].split()[0] not in ("%%time", "%%timeit", "%%capture"):
-            return ""
-        lines[0] = ""
-    return "\n".join(
-        re.sub(r"^(\s*)(?:[%!].*|\?.*|[\w.]+\?+\s*)$", r"\1pass", line) for line in lines
-    )

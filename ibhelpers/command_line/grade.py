@@ -13,7 +13,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from .._console import printable
 from ..exercises.assignments import Assignment, read_assignment
 from . import _handout, _marks
 from ._judge import calls, judge
-from ._sandbox import Limits, Run, Sandbox
+from ._sandbox import Limits, Run, Sandbox, writable
 from ._submissions import Submission, entries, read_class, read_submission
 
 _SHORTEST = 16  # characters of a secret
@@ -81,7 +81,7 @@ def grade(
         with Sandbox(hidden, limits, fenced=fenced) as sandbox:
             _try_fence(sandbox, [Path(folder), *([Path(secret)] if secret != "-" else [])], fenced)
             records = {
-                name: _record(sandbox, assignment, key, name, handed_in.get(name), place)
+                name: _record(sandbox, assignment, key, name, handed_in.get(name, []), place)
                 for name in names
             }
         _marks.write(assignment, records, worth, marked, place)
@@ -146,10 +146,15 @@ def _try_fence(sandbox: Sandbox, keys: list[Path], fenced: bool) -> None:
 
 
 def _record(
-    sandbox: Sandbox, assignment: Assignment, key: bytes, name: str, entry: Path | None, place: Path
+    sandbox: Sandbox,
+    assignment: Assignment,
+    key: bytes,
+    name: str,
+    found: Sequence[Path],
+    place: Path,
 ) -> dict[str, Any]:
     """What was found of one student: from before if nothing has changed, else anew."""
-    submission = read_submission(entry, assignment.name)
+    submission = read_submission(found, assignment.name)
     asked = {q.answer: calls(q, q.numbers(key, name)) for q in assignment.questions}
     numbers = repr([(q.name, q.like, q.numbers(key, name)) for q in assignment.questions])
     parts = [submission.digest(), numbers, repr(sandbox.limits)]
@@ -163,8 +168,8 @@ def _record(
         record = {
             "student": name,
             "digest": digest,
-            "handed_in": entry.name if entry else "",
-            "problem": submission.problem or run.ended,
+            "handed_in": writable(", ".join(entry.name for entry in found)),
+            "problem": writable(submission.problem or run.ended),
             "errors": run.errors,
             "printed": run.printed,
             "fence": run.open or "closed",
