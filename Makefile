@@ -17,7 +17,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 PYTEST = OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart lab notebooks editions slides address test test-code test-notebooks test-long lint format book links bench gpu constraints clean
+.PHONY: help quickstart lab notebooks editions slides address test test-code test-notebooks test-long lint format book pdf links bench gpu constraints clean
 
 help:  ## Say what there is to do
 	@echo "Inductive Bias, in Bits"
@@ -65,6 +65,9 @@ format: .venv/installed  ## Mend the style, where a machine can
 
 book: .venv/installed  ## Build the book into book/_build/html
 	$(PY) scripts/build_book.py
+
+pdf: .venv/installed  ## Build the book and print it: the PDF stands beside the pages
+	$(PY) scripts/build_book.py --pdf
 
 links: book  ## Check every link of the book, outside ones where there is a network
 	$(PY) scripts/check_links.py --outside

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -145,17 +146,26 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
             cell.outputs = [] if slider else kept
 
 
-def results(notebook: nbformat.NotebookNode) -> list[dict]:
-    """The section and the printed text of every cell tagged "result"."""
-    found, section = [], ""
+def tagged(notebook: nbformat.NotebookNode) -> Iterator[tuple[str, nbformat.NotebookNode]]:
+    """Every cell tagged "result", with the section that it stands in."""
+    section = ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             headings = re.findall(r"^#+ (.+)$", cell.source, re.MULTILINE)
             section = headings[-1] if headings else section
         elif "result" in cell.metadata.get("tags", []):
-            printed = "\n".join(filter(None, map(plain_text, cell.outputs)))
-            found.append({"section": section, "text": printed.rstrip("\n")})
-    return found
+            yield section, cell
+
+
+def results(notebook: nbformat.NotebookNode) -> list[dict]:
+    """The section and the printed text of every cell tagged "result"."""
+    return [
+        {
+            "section": section,
+            "text": "\n".join(filter(None, map(plain_text, cell.outputs))).rstrip("\n"),
+        }
+        for section, cell in tagged(notebook)
+    ]
 
 
 def plain_text(output: nbformat.NotebookNode) -> str:

@@ -161,9 +161,37 @@ def test_results_show_what_the_tagged_cells_printed():
         for cell in nbformat.read(path, as_version=4).cells:
             if "result" in cell.metadata.get("tags", []):
                 tagged += 1
-                printed = "\n".join(filter(None, map(run_notebooks.plain_text, cell.outputs)))
-                assert printed.strip("\n") and printed.strip("\n") in shown, cell.source
+                outputs = [output.get("data", {}).get("text/html") for output in cell.outputs]
+                outputs = [
+                    html or run_notebooks.plain_text(output)
+                    for html, output in zip(outputs, cell.outputs, strict=True)
+                ]
+                assert any(outputs) and all(output in shown for output in outputs), cell.source
     assert tagged
+
+
+ROW = re.compile(r"^\| \[(\d\d)\]\(\.\./notebooks/(\w+\.ipynb)\) \| (.+) \| (.+) \|$", re.MULTILINE)
+FIGURE = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?")
+
+
+def test_the_table_of_results_has_every_chapter():
+    assert [name for _, name, *_ in ROW.findall(page("results"))] == [p.name for p in NOTEBOOKS]
+
+
+@pytest.mark.parametrize("row", ROW.findall(page("results")), ids=lambda row: row[0])
+def test_numbers_of_the_table_of_results_were_printed_as_results(row):
+    _, name, _, found = row
+    notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
+    printed = "\n".join(result["text"] for result in run_notebooks.results(notebook))
+    numbers = re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]\d+)?", printed)
+    numbers = [float(number.replace(",", "")) for number in numbers]
+    for figure in FIGURE.findall(found):
+        digits = figure.replace(",", "")
+        places = len(digits.partition(".")[2])
+        if float(digits) > 1000 and not places:  # 12,810 is one of 1.281e+04
+            places = len(digits.rstrip("0")) - len(digits)
+        rounding = 0.5 * 10.0**-places
+        assert any(abs(number - float(digits)) <= 1.001 * rounding for number in numbers), figure
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -218,7 +246,7 @@ def test_results_show_what_was_measured_on_cards(tmp_path, monkeypatch):
     }  # fmt: skip
     (tmp_path / "slide_rule.json").write_text(json.dumps(record), encoding="utf-8")
     shown = "\n".join(course_pages.cards())
-    assert "### Slide rule" in shown and course_pages.NO_CARD not in shown
+    assert "{dropdown} Slide rule" in shown and course_pages.NO_CARD not in shown
     assert "Slide rule, 80 GiB, CUDA 7.8; Abacus, 2 cores. 2001-02-03 04:05 UTC, 6 s" in shown
     assert "| law | 150 s | at most 120 | NO | a/b |" in shown
     assert "- networks: not reached" in shown and "done in" not in shown
@@ -268,7 +296,7 @@ def test_a_large_run_leaves_the_notebook_alone(one_notebook, monkeypatch):
     assert kept["results"] == [{"section": "Section", "text": "large"}]
     assert kept["scale"] == "large" and kept["machine"]["cores"] == os.cpu_count()
     shown = course_pages.results()
-    assert 'With `SCALE = "large"`' in shown and "```text\nlarge\n```" in shown
+    assert 'with SCALE = "large"' in shown and "```text\nlarge\n```" in shown
 
 
 def test_a_notebook_without_the_switch_has_one_scale():

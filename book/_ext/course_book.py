@@ -66,6 +66,13 @@ def say_how_to_run_online(app, docname, source):
     source[0] = source[0].replace("<!-- online -->", ONLINE.format(url=url) if url else "")
 
 
+def link_to_pdf(app, docname, source):
+    """Let the first page link to the printed book, if it is printed (scripts/build_book.py)."""
+    name = os.environ.get("BOOK_PDF")
+    link = f'<a class="sd-btn sd-btn-outline-primary" href="../{name}">The book as PDF</a>'
+    source[0] = source[0].replace("<!-- pdf -->", link if name else "")
+
+
 CAPTION = "**Figure.** "
 QUESTIONS = "## Questions\n\n{{ref}}`Questions on this chapter <questions-{}>`, with all answers."
 BOXED = re.compile(r"^> \*\*(.+)\*\*\n>\n((?:>.*(?:\n|$))+)", re.MULTILINE)  # a title, and text
@@ -77,8 +84,9 @@ def make_book_pages_of_notebooks(app, docname, source):
 
     A caption is a cell after its figure; a citation a link to what is cited; an exercise, its
     solution and the hint are headings and <details>; equations have tags. The book makes numbered
-    figures, a bibliography, directives and links of them. The cells that install the course and
-    that wait for answers stay out: a page cannot run them.
+    figures, a bibliography, directives and links of them, and puts the chapter's number before its
+    title. The cells that install the course and that wait for answers stay out: a page cannot run
+    them.
     """
     if not app.env.doc2path(docname).endswith(".ipynb"):
         return
@@ -87,6 +95,8 @@ def make_book_pages_of_notebooks(app, docname, source):
     cells, solving = [], False
     for cell, role, exercise in notebook_form.roles(notebook["cells"]):
         text = notebook_form.text(cell)
+        if cell is notebook["cells"][0]:
+            text = text.replace("# ", f"# {chapter} ", 1)  # its name in titles and contents
         if role in ("setup", "answer"):
             continue
         if solving and role != "solution":
@@ -179,12 +189,27 @@ def mend_roles(app, pagename, templatename, context, doctree):
     context["body"] = context.get("body", "").replace('"doc-biblioentry"', '"listitem"')
 
 
+HEAD = re.compile(r"(<th\b[^>]*>)([^<]+)")
+WORDS = re.compile(
+    r"(?<=_)(?=\w)|(?<=[a-z])(?=[A-Z])"
+)  # where one ends in snake_case and CamelCase
+
+
+def break_heads_of_columns(app, pagename, templatename, context, doctree):
+    """Let names at the heads of columns break where a word of them ends, on narrow pages."""
+    context["body"] = HEAD.sub(
+        lambda head: head[1] + WORDS.sub("<wbr>", head[2]), context.get("body", "")
+    )
+
+
 def setup(app):
     app.connect("config-inited", add_mathjax)
     app.connect("config-inited", leave_thebe_out)
     app.connect("source-read", say_how_to_run_online)
+    app.connect("source-read", link_to_pdf)
     app.connect("source-read", make_book_pages_of_notebooks)
     app.connect("html-page-context", mend_roles)
     app.connect("html-page-context", mend_search)
+    app.connect("html-page-context", break_heads_of_columns)
     app.connect("config-inited", add_repository_buttons, priority=100)  # before the theme looks
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,6 +5,7 @@ others.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from string import ascii_uppercase
@@ -59,29 +60,52 @@ def count(n: int, what: str) -> str:
 
 
 def results() -> str:
-    """What the cells tagged "result" printed, chapter by chapter."""
-    lines = []
+    """What the cells tagged "result" showed, folded chapter by chapter; large runs apart."""
+    folds = []
     for path, notebook, title in notebooks():
-        found = run_notebooks.results(notebook)
-        large = run_notebooks.LARGE / f"{path.stem}.json"
-        if found or large.exists():
-            lines += [f"## {title}", ""]
-        if found:
+        shown = list(tagged(notebook))
+        if shown:
             record = recorded(path, notebook)
-            lines += [f"Run: {cost(record)}; {versions(record)}." if record else CHANGED, ""]
-            lines += tables(found)
+            ran = f"{title}: {cost(record)}; {versions(record)}." if record else CHANGED
+            folds.append(folded(title, [ran, *shown], "in-a-chapter"))
+        large = run_notebooks.LARGE / f"{path.stem}.json"
         if large.exists():
             run = json.loads(large.read_text(encoding="utf-8"))
-            lines += ['### With `SCALE = "large"`', "", f"Run: {cost(run)}; {versions(run)}.", ""]
-            lines += tables(run["results"])
-    return "\n".join([*lines, *cards()])
+            texts = [f"**{x['section']}**\n\n{as_text(x['text'])}" for x in run["results"]]
+            ran = f"{title}: {cost(run)}; {versions(run)}."
+            folds.append(folded(f'{title}, with SCALE = "large"', [ran, *texts]))
+    return "\n".join([*folds, "## Graphics cards", "", *cards()])
+
+
+def folded(title: str, parts: list[str], which: str = "") -> str:
+    """Text that a click on its title unfolds; of a title that is a link, the words."""
+    opening = f"::::{{dropdown}} {LINK.sub(WORDS, title)}\n:class-container: folded {which}"
+    return "\n\n".join([opening, *parts, "::::", ""])
+
+
+LINK, WORDS = re.compile(r"\[([^]]*)\]\([^)]*\)"), r"\1"
+
+
+def tagged(notebook: nbformat.NotebookNode) -> Iterator[str]:
+    """The tables and texts of every cell tagged "result", under the name of its section."""
+    for section, cell in run_notebooks.tagged(notebook):
+        yield f"**{section}**"
+        for output in cell.outputs:
+            if html := output.get("data", {}).get("text/html"):
+                yield f'<div class="cell_output">\n{html}\n</div>'
+            elif text := run_notebooks.plain_text(output):
+                yield as_text(text)
+
+
+def as_text(text: str) -> str:
+    return f"```text\n{text}\n```"
 
 
 def cards() -> list[str]:
     """The tables that `make gpu` wrote on graphics cards, card by card, of those that were kept."""
     kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(CARDS.glob("*.json"))]
-    tables = [gpu.markdown(record, f"### {record['machine']['gpu']}") for record in kept]
-    return ["## Graphics cards", "", *(tables or [NO_CARD])]
+    tables = [folded(record["machine"]["gpu"], [gpu.markdown(record, "")]) for record in kept]
+    return tables or [NO_CARD]
 
 
 NO_CARD = (
@@ -92,15 +116,6 @@ NO_CARD = (
 
 
 CHANGED = "Not as it was last run and recorded; the [status](status.md) has no record of it."
-
-
-def tables(found: list[dict]) -> list[str]:
-    """Each table under the name of its section."""
-    return [
-        line
-        for result in found
-        for line in (f"**{result['section']}**", "", "```text", result["text"], "```", "")
-    ]
 
 
 def status() -> str:
@@ -128,7 +143,8 @@ def files() -> str:
     for parts in DATASETS.values():
         for file in parts:
             where = "" if file.urls else ", ships"
-            lines.append(f"| `{file.path}`{where} | {file.size:,} | `{file.sha256}` |")
+            checksum = f'<code class="checksum">{file.sha256}</code>'  # which may break anywhere
+            lines.append(f"| `{file.path}`{where} | {file.size:,} | {checksum} |")
     return "\n".join(lines)
 
 

@@ -12,3 +12,22 @@ function reachEquations() {
 }
 window.addEventListener("resize", reachEquations);
 window.addEventListener("load", () => window.MathJax?.startup.promise.then(reachEquations));
+
+// A table that goes on to the right of what is seen says so at its edge.
+function markWideTables() {
+  document.querySelectorAll("[role=region]:has(> table), .pst-scrollable-table-container").forEach((box) => {
+    const mark = () =>
+      box.classList.toggle("more-to-the-right", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+    box.onscroll = mark;
+    mark();
+  });
+}
+window.addEventListener("resize", markWideTables);
+window.addEventListener("load", markWideTables);
+
+// The link to the first page stands outside of all landmarks, where a screen reader may pass it over.
+document.addEventListener("DOMContentLoaded", () => {
+  const home = document.querySelector(".navbar-brand.logo")?.parentElement;
+  home?.setAttribute("role", "navigation");
+  home?.setAttribute("aria-label", "Home");
+});

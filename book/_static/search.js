@@ -1,5 +1,5 @@
-// Search results that read like the book: every page once under each of its titles, chapters with
-// their numbers, excerpts without TeX, with spaces between words, and cut between words.
+// Search results that read like the book: every page once under each of its titles, excerpts without
+// TeX, with spaces between words, and cut between words.
 //
 // It changes three functions of Sphinx's searchtools.js, which the search page loads before.
 
@@ -91,20 +91,13 @@ const SearchText = (() => {
     return excerpt(found ? prose : textOf(html, anchor), words);
   }
 
-  // "04 Exact tails": with the number that contents and figures give a chapter.
-  function numbered(title, page) {
-    const number = page.match(/^notebooks\/(\d\d)_/);
-    return number ? `${number[1]} ${title}` : title;
-  }
-
   // Results are [page, title, anchor, description, score, file], the best of them last.
   function tidied(results) {
     const seen = new Set();
     const kept = [];
     for (const [page, title, ...rest] of [...results].reverse()) {
-      const shown = numbered(title, page);
-      const key = [page, shown, rest[1]].join("\n");
-      if (!seen.has(key)) kept.push([page, shown, ...rest]);
+      const key = [page, title, rest[1]].join("\n");
+      if (!seen.has(key)) kept.push([page, title, ...rest]);
       seen.add(key);
     }
     return kept.reverse();
