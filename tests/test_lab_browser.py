@@ -25,6 +25,7 @@ from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import sync_playwright
 
+from ibhelpers.plots.chart import VEGALITE
 from tests.browser import BROWSER
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,7 +48,9 @@ SEEN = """() => [...document.querySelectorAll(".jp-Notebook .jp-Cell")].map(cell
     tables: [...cell.querySelectorAll("table")].filter(
         t => t.checkVisibility() && t.closest("figure")?.innerText && t.rows.length > 1).length,
     images: [...cell.querySelectorAll("img")].filter(
-        i => i.checkVisibility() && i.complete && i.naturalWidth > 100).length,
+        i => i.checkVisibility() && i.complete && i.naturalWidth > 100).length
+        + [...cell.querySelectorAll(".vega-embed :is(canvas, svg)")].filter(
+        drawn => drawn.checkVisibility() && drawn.clientWidth > 100).length,
     errors: cell.querySelectorAll('[data-mime-type="application/vnd.jupyter.stderr"]').length,
     text: cell.checkVisibility() ? cell.innerText : "",
 }))"""
@@ -108,6 +111,7 @@ def every_form() -> nbformat.NotebookNode:
         new_code_cell(WAIT),
         new_code_cell(PICTURE, outputs=[new_output("display_data", {"image/png": ""})]),
         new_markdown_cell("**Figure.** A line.", metadata={"tags": ["caption"]}),
+        new_code_cell(CHART, outputs=[new_output("display_data", {"image/png": ""})]),
         new_code_cell(TABLE, outputs=[new_output("display_data", {"text/html": "<table>"})]),
         new_code_cell("assert 1 < 2", metadata={"jupyter": {"source_hidden": True}}),
         new_markdown_cell("**What do you expect?** More, or less?"),
@@ -124,6 +128,12 @@ def every_form() -> nbformat.NotebookNode:
 
 HINT = "<details>\n<summary>Hint</summary>\n\nHalve it.\n\n</details>"
 PICTURE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
+CHART = """import altair as alt
+
+high = alt.param("high", value=1, bind=alt.binding_range(min=1, max=9, step=1, name="high "))
+dots = alt.Chart(pd.DataFrame({"x": range(9)})).mark_circle()
+dots = dots.encode(x="x:Q").transform_filter("datum.x < high").add_params(high)
+ib.plots.show_chart(dots, "A slider sets how many dots there are.")"""
 TABLE = 'ib.plots.show_table(pd.DataFrame({"a": [1, 2]}), "Two numbers.")'
 ANSWER = 'answer_00_1 = ...\nib.check("00.1", answer_00_1)'
 WAIT = """from ibhelpers._progress import progress_bar
@@ -277,6 +287,30 @@ def compare(seen: list[dict], cells: list, after: bool) -> None:
             assert found["images"] >= sum("image/png" in part for part in data), cell.source
             tables = sum("<table" in part.get("text/html", "") for part in data)
             assert found["tables"] >= tables, cell.source
+
+
+def test_a_chart_is_drawn_without_a_run_and_answers_to_the_keyboard(lab, browser):
+    """JupyterLab keeps the arrow keys for itself; Home, End and Page Up are left."""
+    address, folder = lab
+    (chapter,) = folder.glob("03_*.ipynb")
+    notebook = nbformat.read(chapter, as_version=4)
+    notebook.cells = [notebook.cells[0], *filter(has_chart, notebook.cells)]
+    nbformat.write(notebook, folder / "chart.ipynb")
+    page = opened(browser, address.format("chart"), len(notebook.cells))
+    slider = page.wait_for_selector(".vega-embed input[name=target]")
+    seen = page.evaluate(SEEN)
+    assert seen[-1]["images"] == 1
+    slider.focus()
+    for key, value in (("End", "1"), ("Home", "0.01"), ("PageUp", "0.11")):
+        slider.press(key)
+        assert slider.input_value() == value
+    page.evaluate(END)
+    page.close()
+
+
+def has_chart(cell: nbformat.NotebookNode) -> bool:
+    """Whether one is among the outputs of a cell."""
+    return any(VEGALITE in output.get("data", {}) for output in cell.get("outputs", []))
 
 
 def test_an_open_solution_is_noticed(lab, browser):
