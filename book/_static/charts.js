@@ -37,7 +37,10 @@
     if (room < NARROW) {
       spec.config.legend = { ...spec.config.legend, columns: 2 };
       for (const view of views(spec)) {
-        if (view.name === "readout") view.mark = { ...view.mark, lineBreak: "; ", baseline: "bottom" };
+        if (view.name !== "readout") continue;
+        const rows = spec.datasets[(view.data || spec.data).name].split("\n");
+        const lines = Math.max(...rows.map((row) => row.split("; ").length));
+        view.mark = { ...view.mark, lineBreak: "; ", dy: -15 * (lines - 1) };
       }
     }
     return spec;
