@@ -146,6 +146,28 @@ def test_nearly_equal_inputs(seed):
     assert (np.abs(found.bits - true) <= 10.0**-found.digits * true).all()
 
 
+def test_errors_of_equal_test_inputs_add_up():
+    """Four hundred copies of one input share its rounding error, which does not average out."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        X, z = rng.uniform(-2, 2, (6, 1)), rng.uniform(-2, 2, (1, 1))
+        ell, noise = float(rng.uniform(0.5, 2)), float(10 ** rng.uniform(-12, -6))
+        targets = np.sin(X), np.sin(z) + 0.1
+        many = (np.repeat(a, 400, axis=0) for a in (z, targets[1]))
+        law = ib.GaussianSpace(RBF(ell), noise=noise).loss_law(ib.Task(X, targets[0], *many))
+        with mpmath.workdps(60):
+            mean, variance = rbf_posterior(ib.Task(X, targets[0], z, targets[1]), 1, ell, noise)
+            residual, deviation = abs(mean[0] - mpmath.mpf(targets[1].item())), variance[0] ** 0.5
+            target = float(residual**2 + variance[0]) / 4
+            ends = [(residual + s * mpmath.sqrt(mpmath.mpf(target))) / deviation for s in (-1, 1)]
+            share = (
+                mpmath.erfc(ends[0] / mpmath.sqrt(2)) - mpmath.erfc(ends[1] / mpmath.sqrt(2))
+            ) / 2
+            true = float(-mpmath.log(share, 2))
+        found = ib.inductive_bias(law, target)
+        assert abs(found.bits - true) <= 10.0**-found.digits * true
+
+
 def test_the_digits_of_a_learning_curve_and_a_comparison():
     task, kernel, noise = a_task(3)
     space = ib.GaussianSpace(kernel[0] * RBF(kernel[1]), noise=noise)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import warnings
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -545,6 +546,7 @@ class GaussianSpace:
         X_test = self._tensor(task.X_test)
         prior_variance = float(self.kernel.diagonal(X_test).max())
         mean_error, variance_error = conditioning.rounding(n)
+        entry_error, copies = variance_error / m**0.5, _most_copies(task.X_test)
         what, size = f"{steps} products of {m:,} test examples", steps * m * m * d
         with progress_bar(what, size, shown=self.progress) as bar:
 
@@ -560,8 +562,8 @@ class GaussianSpace:
                 steps=steps,
                 resolution=Resolution(
                     variance=max(EPS * (n + m) * prior_variance, variance_error),
-                    covariance_error=EPS * prior_variance + variance_error / m**0.5,
-                    mean_error=mean_error,
+                    covariance_error=copies**0.5 * (EPS * prior_variance + entry_error),
+                    mean_error=copies**0.5 * mean_error,
                 ),
             )
 
@@ -571,7 +573,12 @@ class GaussianSpace:
         sharper = None
         if spectrum.jitter == 0 and is_within_reach(self.kernel, task, self.noise):
             sharper = functools.partial(precise_law, self.kernel, task, self.noise, floor)
-        law = spectrum.loss_law(self._tensor(task.y_test), floor=floor, sharper=sharper)
+        law = spectrum.loss_law(
+            self._tensor(task.y_test),
+            floor=floor,
+            copies=_most_copies(task.X_test),
+            sharper=sharper,
+        )
         if sharper is None and spectrum.jitter == 0:  # which has been told already
             warn_of_small_residuals(spectrum, law.mean())
         return law
@@ -1008,6 +1015,11 @@ def _first(task: Task, n: int) -> Task:
     """The task with the first n of its training examples."""
     labels = None if task.labels_train is None else task.labels_train[:n]
     return replace(task, X_train=task.X_train[:n], y_train=task.y_train[:n], labels_train=labels)
+
+
+def _most_copies(X: np.ndarray) -> int:
+    """How often the commonest row occurs."""
+    return max(Counter(row.tobytes() for row in X + 0.0).values())  # -0.0 is 0.0
 
 
 def _loss_at_known_inputs(task: Task) -> float:

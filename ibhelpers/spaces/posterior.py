@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from .._arguments import as_float64, finite
+from .._arguments import as_float64, finite, whole
 from .._progress import progress_bar
 from .._warnings import warn
 from ..laws import GeneralizedChi2, Quadrature, Rounding
@@ -163,13 +163,15 @@ class Spectrum:
         y_test: Float64[Tensor, "m k"],
         *,
         floor: float = 0.0,
+        copies: int = 1,
         sharper: Callable[[], GeneralizedChi2 | None] | None = None,
     ) -> GeneralizedChi2:
         """The law of the mean squared error; the formula is at `GaussianSpace.loss_law`.
 
-        No loss is below ``floor``, and ``sharper`` gives the law with more digits, as the caller
-        knows from elsewhere.
+        No loss is below ``floor``, up to ``copies`` test inputs are equal, and ``sharper`` gives
+        the law with more digits, as the caller knows from elsewhere.
         """
+        copies = whole("copies", copies, at_least=1)
         y_test = as_float64("y_test", y_test).to(self.mean.device)
         if y_test.shape != self.mean.shape:
             raise ValueError(
@@ -190,8 +192,9 @@ class Spectrum:
             nc=squares[free] / self.variance[free],
             offset=float(squares[~free].sum()) / (m * k),
             rounding=Rounding(
-                weight=self.covariance_error / (m * k),
-                root=self.mean_error / (m * k) ** 0.5,
+                # Equal inputs have equal errors, which add up where others would cancel.
+                weight=copies**0.5 * self.covariance_error / (m * k),
+                root=(copies / (m * k)) ** 0.5 * self.mean_error,
                 df=float(k),
                 weights_left_out=self.variance[~free].abs() / (m * k),
                 squares_left_out=squares[~free] / (m * k),
