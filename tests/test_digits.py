@@ -363,3 +363,26 @@ def test_assessments_of_small_tasks_have_the_digits_of_the_law():
     assert found.jitter == 0
     (bits,) = ib.compare.kernels(task, [RBF(5.0)], 0.01).bits
     assert bits == pytest.approx(2941.2, abs=0.05)
+
+
+@pytest.mark.parametrize("target", [5e-324, 1e-320, 1e-310, 1e-300, 1e-200, 1e-100])
+def test_digits_next_to_zero(target):
+    """There P(L <= x) is a power of x, to all digits: its first term."""
+    task = ib.tasks.load("digits", n_train=40, n_test=20)
+    law = ib.GaussianSpace(0.1 * RBF(2.0), noise=1e-3).loss_law(task)
+    half = mpmath.mpf(float(law.df.sum())) / 2
+    log_p = half * mpmath.log(mpmath.mpf(target) / 2) - mpmath.loggamma(half + 1)
+    for w, k, nc in zip(law.weights.tolist(), law.df.tolist(), law.nc.tolist(), strict=True):
+        log_p -= mpmath.mpf(k) / 2 * mpmath.log(w) + mpmath.mpf(nc) / 2
+    bias = ib.inductive_bias(law, target)
+    assert bias.digits > 9
+    assert float(abs(-log_p / mpmath.log(2) / bias.bits - 1)) < 10.0**-bias.digits
+
+
+@pytest.mark.parametrize("target", [1e60, 1e100, 1e200, 1e308])
+def test_far_above_the_mean_nothing_is_in_doubt(target):
+    task = ib.tasks.load("digits", n_train=40, n_test=20)
+    space = ib.GaussianSpace(0.1 * RBF(2.0), noise=1e-3)
+    bias = ib.inductive_bias(space.loss_law(task), target)
+    assert (bias.bits, bias.digits) == (0.0, 16.0)
+    assert ib.inductive_bias(space.probed_law(task, seed=0), target).interval == (0.0, 0.0)

@@ -274,7 +274,8 @@ class GeneralizedChi2(Law):
             error = self._errors_of_exponent(*distance, upper=upper)
             if upper:  # then the error is that of the other side, and log P = log(1 - exp(.))
                 log_p = log_integral(self._terms, *distance, upper=True)
-                error = error * torch.exp(log_p) / -torch.expm1(log_p)
+                tail = torch.exp(log_p)
+                error = torch.where(tail > 0, error * tail / -torch.expm1(log_p), 0.0)
             out[part] = error
         return out.reshape(x.shape)
 
@@ -297,8 +298,9 @@ class GeneralizedChi2(Law):
             _, _, moduli = exponent_at(terms, saddle.t, saddle.one_plus_u, hi, lo)
             out[rows] = _INTEGRAL_ERROR + _SUMMAND_ERROR * moduli
             if self._rounding is not None:
-                rounding = self._rounding.in_units(terms.exponent)
-                out[rows] += rounding.of_exponent(terms, saddle.t)
+                own = self._terms  # whose weights are not cut, as those in units of tiny x are
+                t = times_power_of_two(saddle.t, own.exponent - terms.exponent)
+                out[rows] += self._rounding.in_units(own.exponent).of_exponent(own, t)
         return out
 
     def _saddlepoint_logcdf(self, x: Tensor) -> Tensor:

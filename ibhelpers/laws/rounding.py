@@ -71,17 +71,24 @@ class Rounding:
         )
 
     def of_exponent(self, terms: Terms, t: Tensor) -> Tensor:
-        """The error to expect in K(t) at every t, (X,); t may be negative."""
-        g = 1 / (1 + 2 * terms.w * t[:, None])
+        """The error to expect in K(t) at every t, (X,); t may be negative, or infinite.
+
+        t stands beside g = 1/(1 + 2wt) wherever it can, since tg is finite however large t is.
+        """
+        tg = 1 / (1 / t[:, None] + 2 * terms.w)
         left_out, size = self.weights_left_out, t.abs()
-        traces = (self.df * ((terms.k * g**2).sum(-1) + self.df * len(left_out))).sqrt()
-        squares = (terms.delta * terms.w * g**2).sum(-1) + self.squares_left_out.sum()
-        at_random = self.weight * (size * traces + 2 * t**2 * squares)
-        at_random = at_random + self.root * 2 * size * squares.sqrt()
-        by_leaving_out = size * self.df * left_out.sum()
-        by_leaving_out = by_leaving_out + 2 * t**2 * (left_out * self.squares_left_out).sum()
-        changes = terms.w * g * (terms.k + 2 * terms.delta * g)
-        return _DEVIATIONS * at_random + by_leaving_out + self.relative * size * changes.sum(-1)
+        squares = (terms.delta * terms.w * tg**2).sum(-1)
+        squares = squares + _times_square(self.squares_left_out.sum(), t)
+        traces = (terms.k * tg**2).sum(-1)
+        traces = traces + _times_square(left_out.new_tensor(self.df * len(left_out)), t)
+        at_random = self.root * 2 * squares.sqrt()
+        if self.weight > 0:
+            at_random = at_random + self.weight * ((self.df * traces).sqrt() + 2 * squares)
+        by_leaving_out = 2 * _times_square((left_out * self.squares_left_out).sum(), t)
+        if bool((left_out > 0).any()):
+            by_leaving_out = by_leaving_out + size * self.df * left_out.sum()
+        changes = terms.w * tg.abs() * (terms.k + 2 * terms.delta * (tg / t[:, None]))
+        return _DEVIATIONS * at_random + by_leaving_out + self.relative * changes.sum(-1)
 
     def log_upper(self, terms: Terms, x: Tensor) -> Tensor:
         r"""An upper limit of log P(L <= x), from Chernoff's bound, however large the errors are.
@@ -112,3 +119,8 @@ class Rounding:
         end = math.log(1e6) - math.log(max(float(smallest), omega, 1e-300))
         start = math.log(1e-3) - math.log(float(terms.w[-1]))
         return torch.linspace(start, max(start, end), _POINTS, dtype=torch.float64).exp()
+
+
+def _times_square(a: Tensor, t: Tensor) -> Tensor:
+    """a t^2, (X,), for a at least 0: nothing where a is 0, however large t is."""
+    return (t * a.sqrt()) ** 2 if float(a) > 0 else torch.zeros_like(t)
