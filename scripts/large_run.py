@@ -5,6 +5,8 @@
 Started again after it was killed, it goes on from the tiles that it had finished; ``starts`` says
 what was there each time, and ``seconds`` are those of the last start alone. The space is chosen by
 the evidence of 2,000 examples, unless ``--rbf AMPLITUDE LENGTHSCALE NOISE`` gives it.
+The page of results shows what is kept in ``book/out_of_core``, with a word on the machine added as
+``"machine"``.
 """
 
 import argparse

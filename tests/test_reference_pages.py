@@ -170,6 +170,15 @@ def test_results_show_what_the_tagged_cells_printed():
     assert tagged
 
 
+def test_a_disk_and_a_card_found_the_same_bits_of_all_of_mnist():
+    card = (course_pages.CARDS / "h200.json").read_text(encoding="utf-8")
+    bits, loss = re.search(r"([\d,.]+) bits at 0.3 of the mean loss ([\d.]+)", card).groups()
+    found = json.loads((course_pages.DISKS / "all_of_mnist.json").read_text(encoding="utf-8"))
+    on_disk = found["bits_at_shares_of_the_mean_loss"]["0.300"]
+    assert (f"{on_disk:,.1f}", f"{found['mean_loss']:.5f}") == (bits, loss)
+    assert f"| {on_disk:,.1f} |" in course_pages.results()
+
+
 ROW = re.compile(r"^\| \[(\d\d)\]\(\.\./notebooks/(\w+\.ipynb)\) \| (.+) \| (.+) \|$", re.MULTILINE)
 FIGURE = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?")
 

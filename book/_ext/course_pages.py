@@ -18,6 +18,7 @@ import run_notebooks
 from ibhelpers.tasks.commands import DATASETS
 
 CARDS = run_notebooks.ROOT / "book" / "gpu"
+DISKS = run_notebooks.ROOT / "book" / "out_of_core"
 LAW_PAGE = "book/exact_law"
 
 
@@ -74,7 +75,8 @@ def results() -> str:
             texts = [f"**{x['section']}**\n\n{as_text(x['text'])}" for x in run["results"]]
             ran = f"{title}: {cost(run)}; {versions(run)}."
             folds.append(folded(f'{title}, with SCALE = "large"', [ran, *texts]))
-    return "\n".join([*folds, "## Graphics cards", "", *cards()])
+    beyond = ["## Beyond the memory", "", *out_of_core(), "## Graphics cards", "", *cards()]
+    return "\n".join([*folds, *beyond])
 
 
 def folded(title: str, parts: list[str], which: str = "") -> str:
@@ -99,6 +101,38 @@ def tagged(notebook: nbformat.NotebookNode) -> Iterator[str]:
 
 def as_text(text: str) -> str:
     return f"```text\n{text}\n```"
+
+
+def out_of_core() -> list[str]:
+    """What `scripts/large_run.py` found with its tiles on a disk, run by run."""
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(DISKS.glob("*.json"))]
+    return [
+        folded(f"{run['n_train']:,} training and {run['n_test']:,} test digits", [on_a_disk(run)])
+        for run in kept
+    ]
+
+
+def on_a_disk(run: dict) -> str:
+    """A row for everything that such a run says."""
+    wrong = [block["errors of the mean"] for block in run["blocks"]]
+    said = {
+        "space": f"`{run['space']}`",
+        "made on": run["machine"],
+        "started": f"{len(run['starts'])} times; figures of time are those of the last",
+        "seconds": f"{run['seconds']:,.0f}",
+        "of these for conditioning": f"{run['seconds_of_conditioning']:,.0f}",
+        "processor seconds": f"{run['processor_seconds']:,.0f}, {run['threads']} threads",
+        "peak of memory": f"{run['peak_memory_gib']} GiB",
+        "disk": f"{run['disk_gib']} GiB",
+        "condition number": f"{run['condition']:.1e}",
+        "mean loss": f"{run['mean_loss']:.6f}",
+        "wrong, of the mean": f"{sum(wrong) / len(wrong):.2%}",
+    }
+    said |= {f"bits at {target}": f"{bits:,.1f}" for target, bits in run["bits"].items()}
+    shares = run["bits_at_shares_of_the_mean_loss"]
+    said |= {"bits at 0.3 of the mean loss": f"{shares['0.300']:,.1f}"}
+    rows = [f"| {what} | {value} |" for what, value in said.items()]
+    return "\n".join(["| all of MNIST, tiles on a disk | |", "|---|---|", *rows])
 
 
 def cards() -> list[str]:
