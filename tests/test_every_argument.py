@@ -236,6 +236,8 @@ RESULT = "made by the package, for readers to look at"
 ABSTRACT = "to derive from"
 INSIDE = "called by the package, with its own tensors"
 EXCUSED = {
+    "plots.picture": "pixels of an image; tests/test_charts.py",
+    "plots.show_chart": "a chart of Altair's and words; tests/test_charts.py",
     **dict.fromkeys(
         [
             *("InductiveBias", "bias.AveragedBias", "bias.BridgeTrace", "bias.Divergences"),

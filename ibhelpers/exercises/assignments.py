@@ -120,7 +120,7 @@ def read_assignment(which: str | Path) -> Assignment:
     >>> first = read_assignment("1")
     >>> numbers = first.questions[0].numbers(b"a secret", "Ada")
     >>> first.questions[0].asks(numbers)
-    'One hypothesis in ... is good enough. How many bits is that?'
+    'One hypothesis in 661,826 is good enough. How many bits is that?'
     """
     path = _OURS.get(str(which), Path(which))
     if not path.is_file():
