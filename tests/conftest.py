@@ -10,6 +10,8 @@ import mpmath
 import pytest
 from filelock import FileLock
 
+from tests.browser import BROWSER
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -47,3 +49,14 @@ def precision_of_mpmath():
     before = mpmath.mp.prec
     yield
     mpmath.mp.prec = before
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser, for one file: its event loop must not run beside that of another's."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=BROWSER, args=["--disable-gpu"])
+        yield opened
+        opened.close()

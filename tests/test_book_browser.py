@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import yaml
 from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.sync_api import sync_playwright
 
 from tests.browser import BROWSER
 
@@ -62,12 +61,9 @@ STICKS_OUT = """() => {
 
 
 @pytest.fixture(scope="module")
-def look(html):
+def look(browser, html):
     """A function that says what a page looks like in the browser, and remembers it."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--disable-gpu"])
-        yield functools.cache(functools.partial(look_at, browser, html))
-        browser.close()
+    return functools.cache(functools.partial(look_at, browser, html))
 
 
 def look_at(browser, html: Path, name: str) -> dict:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.browser import BROWSER
 
@@ -30,14 +29,6 @@ FOCUS = """() => {
 CLOSED = """() => [...document.querySelectorAll(
     ".bd-article .toggle-hidden, .bd-article details:not([open])"
 )].map(e => e.outerHTML.slice(0, 120))"""
-
-
-@pytest.fixture(scope="module")
-def browser(html):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -12,7 +12,6 @@ from pathlib import Path
 import make_spectra
 import mpmath
 import pytest
-from playwright.sync_api import sync_playwright
 
 import ibhelpers as ib
 from tests.browser import BROWSER
@@ -173,14 +172,6 @@ def test_the_page_offers_every_spectrum_that_is_kept():
 
 
 # --- in Chromium --------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=BROWSER, args=["--disable-gpu"])
-        yield launched
-        launched.close()
 
 
 @needs_browser

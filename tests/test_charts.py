@@ -21,7 +21,6 @@ from axe_playwright_python.base import AXE_FILE_PATH
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 import ibhelpers as ib
 from ibhelpers.plots import chart as charts
@@ -198,14 +197,6 @@ INPUTS = ".chart-live :is(input, select)"
 WAIT = 600  # milliseconds: longer than a chart waits before it says or redraws anything
 
 in_a_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome found")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.mark.long

@@ -23,7 +23,6 @@ import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from playwright.sync_api import sync_playwright
 
 from ibhelpers.plots.chart import VEGALITE
 from tests.browser import BROWSER
@@ -202,14 +201,6 @@ def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
         except OSError:
             time.sleep(0.5)
     raise TimeoutError(log.read_text())
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("name", LOOKED_AT)

@@ -9,7 +9,6 @@ import re
 import threading
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.browser import BROWSER
 
@@ -32,15 +31,12 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def page(html):
+def page(browser, html):
     """A page of a browser at the book's address on a server."""
     serve = functools.partial(Quiet, directory=html)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=BROWSER, args=["--disable-gpu"])
-            yield browser.new_page(base_url=f"http://127.0.0.1:{server.server_port}")
-            browser.close()
+        yield browser.new_page(base_url=f"http://127.0.0.1:{server.server_port}")
         server.shutdown()
 
 

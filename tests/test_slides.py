@@ -6,7 +6,6 @@ import make_slides
 import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
-from playwright.sync_api import sync_playwright
 
 from tests.browser import BROWSER
 from tests.quoted import computed, derived, is_among, quoted
@@ -140,14 +139,6 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slides")
     make_slides.write_alone(folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 def look(browser, path):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import make_editions
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.browser import BROWSER
 
@@ -82,12 +81,9 @@ def test_the_refresher_prints_what_it_says():
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome found")
-def test_the_formulas_are_printed_on_one_page(html):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--disable-gpu"])
-        page = browser.new_page()
-        page.goto((html / "book" / "teaching" / "formulas.html").as_uri())
-        page.evaluate("MathJax.startup.promise.then(() => null)")
-        printed = [page.pdf(format=paper) for paper in ("A4", "Letter")]
-        browser.close()
+def test_the_formulas_are_printed_on_one_page(browser, html):
+    page = browser.new_page()
+    page.goto((html / "book" / "teaching" / "formulas.html").as_uri())
+    page.evaluate("MathJax.startup.promise.then(() => null)")
+    printed = [page.pdf(format=paper) for paper in ("A4", "Letter")]
     assert [len(re.findall(rb"/Type\s*/Page\b", pdf)) for pdf in printed] == [1, 1]
