@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import replace
 
 import mpmath
 import numpy as np
@@ -166,6 +167,28 @@ def test_errors_of_equal_test_inputs_add_up():
             true = float(-mpmath.log(share, 2))
         found = ib.inductive_bias(law, target)
         assert abs(found.bits - true) <= 10.0**-found.digits * true
+
+
+def test_errors_of_equal_test_inputs_are_told_of_every_law():
+    """Of a law without some examples, and of trained affine functions, as of the law with all."""
+    task = ib.tasks.load("digits", n_train=30, n_test=40)
+    same = replace(
+        task,
+        X_test=np.repeat(task.X_test[:1], 400, axis=0),
+        y_test=np.repeat(task.y_test[:1], 400, axis=0),
+        labels_test=None,
+    )
+    one = replace(task, X_test=task.X_test[:1], y_test=task.y_test[:1], labels_test=None)
+    space = ib.GaussianSpace(0.1 * RBF(2.0), noise=1e-3)
+    affine = ib.NetworkSpace(
+        ib.networks.linear(std=0.1), optimizer="sgd", lr=0.3, epochs=5, batch_size=None
+    )
+    for law_of in (
+        lambda task: space.removals(task).law_without([0, 1]),
+        lambda task: ib.networks.linear_law(affine, task),
+    ):
+        alone, many = (law_of(t)._rounding for t in (one, same))
+        assert many.root > 0.9 * alone.root  # it is a mean's, and equal errors do not average out
 
 
 def test_the_digits_of_a_learning_curve_and_a_comparison():

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from .._typed import typed
 from ..laws import GeneralizedChi2
 from ..spaces import Spectrum
-from ..spaces.posterior import EPS
+from ..spaces.posterior import EPS, most_copies
 from ..tasks import Task
 from ._initialisers import Fill
 from ._recipe import Recipe
@@ -74,7 +74,7 @@ def linear_law(space: NetworkSpace, task: Task) -> GeneralizedChi2:
     M = X_test @ (A @ mean + B)
     root = X_test @ (A * deviation)
     spectrum = _spectrum(root, M)
-    return spectrum.loss_law(Y_test)
+    return spectrum.loss_law(Y_test, copies=most_copies(task.X_test))
 
 
 def _momentum_options(space: NetworkSpace, task: Task) -> dict[str, float]:

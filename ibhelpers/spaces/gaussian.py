@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import warnings
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -62,7 +61,14 @@ from .assessment import Assessment
 from .choice import Choice
 from .hypothesis_space import Hypotheses
 from .losses import Loss, loss_function
-from .posterior import EPS, Posterior, Spectrum, warn_of_rounding, warn_of_small_residuals
+from .posterior import (
+    EPS,
+    Posterior,
+    Spectrum,
+    most_copies,
+    warn_of_rounding,
+    warn_of_small_residuals,
+)
 from .removals import Removals
 from .sensitivity import Sensitivity
 
@@ -546,7 +552,7 @@ class GaussianSpace:
         X_test = self._tensor(task.X_test)
         prior_variance = float(self.kernel.diagonal(X_test).max())
         mean_error, variance_error = conditioning.rounding(n)
-        entry_error, copies = variance_error / m**0.5, _most_copies(task.X_test)
+        entry_error, copies = variance_error / m**0.5, most_copies(task.X_test)
         what, size = f"{steps} products of {m:,} test examples", steps * m * m * d
         with progress_bar(what, size, shown=self.progress) as bar:
 
@@ -576,7 +582,7 @@ class GaussianSpace:
         law = spectrum.loss_law(
             self._tensor(task.y_test),
             floor=floor,
-            copies=_most_copies(task.X_test),
+            copies=most_copies(task.X_test),
             sharper=sharper,
         )
         if sharper is None and spectrum.jitter == 0:  # which has been told already
@@ -654,6 +660,7 @@ class GaussianSpace:
             precision,
             precision @ self._tensor(task.y_train),
             posterior.condition,
+            most_copies(task.X_test),
         )
 
     @typed
@@ -1015,11 +1022,6 @@ def _first(task: Task, n: int) -> Task:
     """The task with the first n of its training examples."""
     labels = None if task.labels_train is None else task.labels_train[:n]
     return replace(task, X_train=task.X_train[:n], y_train=task.y_train[:n], labels_train=labels)
-
-
-def _most_copies(X: np.ndarray) -> int:
-    """How often the commonest row occurs."""
-    return max(Counter(row.tobytes() for row in X + 0.0).values())  # -0.0 is 0.0
 
 
 def _loss_at_known_inputs(task: Task) -> float:

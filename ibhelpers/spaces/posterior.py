@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float64
 from torch import Tensor
@@ -19,6 +21,11 @@ from .hypothesis_space import Hypotheses
 EPS, TINY = torch.finfo(torch.float64).eps, torch.finfo(torch.float64).tiny
 _BLOCK = 2**22  # numbers drawn at a time
 _DOUBT = 1e-4  # a relative rounding error that is told
+
+
+def most_copies(X: np.ndarray) -> int:
+    """How often the commonest row occurs."""
+    return max(Counter(row.tobytes() for row in X + 0.0).values())  # -0.0 is 0.0
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,8 @@ class Removals:
         A Y.
     condition : float
         Lower bound of the condition number of the training covariance, and an estimate of it.
+    copies : int
+        How often the commonest test input occurs.
     """
 
     spectrum: Spectrum
@@ -55,6 +57,7 @@ class Removals:
     precision: Float64[Tensor, "n n"]
     alpha: Float64[Tensor, "n k"]
     condition: float
+    copies: int = 1
 
     def law_without(self, rows: ArrayLike) -> GeneralizedChi2:
         """The law of the loss when the examples of some rows are left out together."""
@@ -78,7 +81,7 @@ class Removals:
             progress=False,
         )
         targets = self.spectrum.mean - U @ self.residual
-        return spectrum.loss_law(targets)
+        return spectrum.loss_law(targets, copies=self.copies)
 
     def _checked(self, rows: ArrayLike) -> Tensor:
         n = len(self.alpha)
