@@ -69,7 +69,7 @@ def variants(chapter: str, secret: bytes | None = None) -> Iterator[Question]:
         if not numbers:
             yield with_options(name, written)
         elif secret is not None:
-            yield with_numbers(name, written, drawn(numbers, secret + name.encode()))
+            yield with_numbers(name, written, drawn(written, secret + name.encode()))
         else:
             for j, values in enumerate(zip(*numbers.values(), strict=True), 1):
                 yield with_numbers(f"{name}.{j}", written, dict(zip(numbers, values, strict=True)))
@@ -91,11 +91,17 @@ def with_numbers(name: str, written: dict, numbers: dict[str, float]) -> Questio
     slips: list[tuple[float, str]] = []
     for slip in written["slips"]:
         value = value_of(slip["answer"], numbers)
-        others = [answer, 0.0, *(known for known, _ in slips)]
-        if all(abs(value - other) > 2 * margin for other in others):
+        room = around(value)
+        apart = all(abs(value - known) > room + around(known) for known, _ in slips)
+        if value and apart and abs(value - answer) > room + margin:
             slips.append((value, slip["because"]))
     ask = re.sub(r"\{(\w+)\}", lambda found: shown.get(found[1], found[0]), written["ask"])
     return Question(name, ask, written["because"], [], answer, margin, tuple(slips))
+
+
+def around(slip: float) -> float:
+    """How far off a number is still taken for a slip."""
+    return 0.005 * abs(slip)
 
 
 def value_of(expression: str, numbers: dict[str, float]) -> float:
@@ -103,11 +109,22 @@ def value_of(expression: str, numbers: dict[str, float]) -> float:
     return float(eval(expression, {"__builtins__": {}} | KNOWN, numbers))
 
 
-def drawn(numbers: dict[str, list[float]], secret: bytes) -> dict[str, float]:
-    """One of the listed values for each letter, or near it, as the secret has it."""
+def drawn(written: dict, secret: bytes) -> dict[str, float]:
+    """One of the listed values for each letter, or near it, as the secret has it.
+
+    Drawn again where a slip would pass for the right answer.
+    """
     chance = random.Random(hashlib.sha256(secret).digest())
-    row = chance.randrange(len(next(iter(numbers.values()))))
-    return {letter: nearby(values[row], chance) for letter, values in numbers.items()}
+    listed = written["numbers"]
+    for _ in range(1000):
+        row = chance.randrange(len(next(iter(listed.values()))))
+        numbers = {letter: nearby(values[row], chance) for letter, values in listed.items()}
+        answer = value_of(written["answer"], numbers)
+        wrong = [value_of(slip["answer"], numbers) for slip in written["slips"]]
+        margin = written["within"] * abs(answer)
+        if all(abs(value - answer) > margin + around(value) for value in wrong):
+            return numbers
+    raise ValueError(f"no numbers tell right from wrong: {written['ask']}")
 
 
 def nearby(value: float, chance: random.Random) -> float:
@@ -203,7 +220,7 @@ def gift_of(question: Question) -> str:
             f"={plain(question.answer)}:{plain(question.margin)}#{escaped(question.because)}"
         )
         for value, said in question.slips:
-            lines.append(f"=%0%{plain(value)}:{plain(abs(value) * 0.005)}#{escaped(said)}")
+            lines.append(f"=%0%{plain(value)}:{plain(around(value))}#{escaped(said)}")
     return "\n".join([*lines, "}"])
 
 
@@ -279,7 +296,7 @@ def qti_number(item, presentation, processing, question):
         ET.SubElement(response, "render_fib", fibtype="Decimal"), "response_label", ident="answer1"
     )
     ranges = [(question.answer, question.margin, question.because, True)]
-    ranges += [(value, abs(value) * 0.005, said, False) for value, said in question.slips]
+    ranges += [(value, around(value), said, False) for value, said in question.slips]
     for i, (value, margin, said, right) in enumerate(ranges, 1):
         between = ET.SubElement(comment(processing, f"{i}_fb", right), "and")
         ET.SubElement(between, "vargte", respident="response1").text = plain(value - margin)

@@ -2,16 +2,20 @@
 
 import csv
 import json
+import math
 import os
 import re
+import statistics
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ibhelpers.__main__ import main
 from ibhelpers.command_line import _fence, _inside, _sandbox, _submissions, grade
 from ibhelpers.exercises import known
+from ibhelpers.exercises._variants import VARIANTS
 from ibhelpers.exercises.assignments import read_assignment
 from tests import assignment_solutions, hostile_submissions
 
@@ -80,6 +84,22 @@ def test_numbers_are_the_students_own_and_stand_in_the_text(question):
     for value in numbers.values() if "cases" not in numbers else ():
         for piece in value if isinstance(value, list) else [value]:
             assert re.search(rf"(?<![\d.]){re.escape(f'{piece:g}')}|{piece:,}", asked), piece
+
+
+def test_no_common_mistake_passes_for_some_students_numbers():
+    """Rounded as asked, too."""
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        numbers = VARIANTS["01.2"].draw(rng)
+        n, most = numbers["settings"], numbers["mistakes"]
+        exactly = n - math.log2(math.comb(n, most))
+        assert VARIANTS["01.2"].check(**numbers)(round(exactly, 1)) != []
+        numbers = VARIANTS["12.3"].draw(rng)
+        mean = statistics.mean(numbers["bits"])
+        assert VARIANTS["12.3"].check(**numbers)(round(mean, 1)) != []
+        numbers = VARIANTS["10.2"].draw(rng)
+        everybody = VARIANTS["10.2"].check(**numbers)(lambda train, test, limit: np.nanmedian(test))
+        assert everybody != []
 
 
 def test_a_name_written_in_another_form_is_the_same_name():
