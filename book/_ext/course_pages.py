@@ -19,6 +19,7 @@ from ibhelpers.tasks.commands import DATASETS
 
 CARDS = run_notebooks.ROOT / "book" / "gpu"
 DISKS = run_notebooks.ROOT / "book" / "out_of_core"
+CLUSTERS = run_notebooks.ROOT / "book" / "cluster"
 LAW_PAGE = "book/exact_law"
 
 
@@ -75,7 +76,15 @@ def results() -> str:
             texts = [f"**{x['section']}**\n\n{as_text(x['text'])}" for x in run["results"]]
             ran = f"{title}: {cost(run)}; {versions(run)}."
             folds.append(folded(f'{title}, with SCALE = "large"', [ran, *texts]))
-    beyond = ["## Beyond the memory", "", *out_of_core(), "## Graphics cards", "", *cards()]
+    beyond = [
+        "## Beyond the memory",
+        "",
+        *out_of_core(),
+        *on_clusters(),
+        "## Graphics cards",
+        "",
+        *cards(),
+    ]
     return "\n".join([*folds, *beyond])
 
 
@@ -133,6 +142,40 @@ def on_a_disk(run: dict) -> str:
     said |= {"bits at 0.3 of the mean loss": f"{shares['0.300']:,.1f}"}
     rows = [f"| {what} | {value} |" for what, value in said.items()]
     return "\n".join(["| all of MNIST, tiles on a disk | measured |", "|---|---|", *rows])
+
+
+def on_clusters() -> list[str]:
+    """What `tests/benchmarks/bench_cluster.py limited` found, run by run."""
+    kept = [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(CLUSTERS.glob("*.json"))
+    ]
+    return [
+        folded(f"{run['n_train']:,} digits on small workers", [on_a_cluster(run)]) for run in kept
+    ]
+
+
+def on_a_cluster(run: dict) -> str:
+    """A row for everything that such a run says."""
+    said = {
+        "training and test digits": f"{run['n_train']:,} and {run['n_test']:,}",
+        "space": f"`{run['space']}`",
+        "made on": run["machine"],
+        "workers": f"{run['workers']}, which may hold {run['limit of each']} each",
+        "all tiles together": f"{run['tiles, GiB']} GiB",
+        "seconds": f"{run['seconds']:,.0f}",
+        "processor seconds of the workers": several(run["processor seconds"], ",.0f"),
+        "most that each held, GiB": several(run["peak of memory, GiB"], ".2f"),
+        "in one memory, seconds": f"{run['in one memory, seconds']:,.0f}, "
+        f"{run['threads in one memory']} threads",
+        "differs from that by": f"{run['differs by']:.0e} of the largest entry",
+        "bits at 0.01": f"{run['bits at 0.01']:,.1f}",
+    }
+    rows = [f"| {what} | {value} |" for what, value in said.items()]
+    return "\n".join(["| workers of a cluster on one machine | measured |", "|---|---|", *rows])
+
+
+def several(values: list[float], form: str) -> str:
+    return " and ".join(f"{value:{form}}" for value in values)
 
 
 def cards() -> list[str]:
