@@ -28,6 +28,7 @@ from ibhelpers.kernels import (
 )
 from ibhelpers.kernels.arc_cosine import angles
 from ibhelpers.kernels.distances import squared_distances
+from ibhelpers.spaces import GaussianSpace
 from tests.examples import LENGTHSCALES, ONE_OF_EACH, by_repr
 from tests.largest import Largest
 
@@ -372,6 +373,14 @@ def test_repr_makes_the_kernel(kernel):
 def test_repr_reads_like_the_expression():
     assert repr(2 * RBF(1) + Linear()) == "2.0 * RBF(lengthscale=1.0) + Linear(bias_variance=0.0)"
     assert repr((RBF(1) + RBF(2)) * 3.0) == "3.0 * (RBF(lengthscale=1.0) + RBF(lengthscale=2.0))"
+
+
+def test_a_kernel_is_printed_without_the_digits_of_a_machine():
+    kernel = 0.05794375979116878 * RBF((5.348316010758208, 2.0)) + 1.2345678e-9 * Linear()
+    printed = "0.0579438 * RBF(lengthscale=(5.34832, 2.0)) + 1.23457e-09 * Linear("
+    assert str(kernel).startswith(printed)
+    assert printed in repr(GaussianSpace(kernel))
+    assert str(0.5 * RBF(5.4)) == repr(0.5 * RBF(5.4))
 
 
 def test_median_distance():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from .pair import Pair
 # Rows and columns of one tile. What a kernel needs besides its result is a few tiles (8 MB each
 # on a CPU, 128 MB on a GPU, which needs more work at a time to be busy) and the tile's inputs.
 _TILE = {"cpu": 1024, "cuda": 4096}
+
+_LONG = re.compile(r"\d+\.\d{5,}(?:e[-+]?\d+)?")  # numbers that may have more than six digits
 
 
 class Kernel(ABC):
@@ -79,6 +82,13 @@ class Kernel(ABC):
             f"kernel: {self} has no derivative in its inputs, or none that is known; take RBF, "
             "Matern, RationalQuadratic, Linear or Polynomial, their sums and products."
         )
+
+    def __str__(self) -> str:
+        """Return the expression that makes the kernel, its numbers to six digits.
+
+        What is chosen by the evidence has no more; the last of sixteen are those of a machine.
+        """
+        return _LONG.sub(lambda number: f"{float(number[0]):.6g}", repr(self))
 
     def __call__(
         self,
@@ -286,7 +296,7 @@ class Sum(Kernel):
 
     def __repr__(self) -> str:
         """Return the expression that makes the kernel."""
-        return f"{self.left} + {self.right}"
+        return f"{self.left!r} + {self.right!r}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -400,7 +410,7 @@ class Scaled(Kernel):
 
     def __repr__(self) -> str:
         """Return the expression that makes the kernel."""
-        return f"{self.factor} * {_bracketed(self.kernel)}"
+        return f"{self.factor!r} * {_bracketed(self.kernel)}"
 
 
 def _brief(operand: object) -> str:
@@ -408,7 +418,7 @@ def _brief(operand: object) -> str:
 
 
 def _bracketed(kernel: Kernel) -> str:
-    return f"({kernel})" if isinstance(kernel, Sum) else f"{kernel}"
+    return f"({kernel!r})" if isinstance(kernel, Sum) else repr(kernel)
 
 
 def _tiles(A: Float64[Tensor, "n d"]) -> Iterator[slice]:

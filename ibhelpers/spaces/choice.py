@@ -56,7 +56,7 @@ class Choice:
             "bits": f"{self.value:,.1f} bits on the validation data",
         }[self.criterion]
         lines = [
-            f"{self.amplitude:.4g} * {self.kernel!r}, noise {self.noise:.4g}",
+            f"{self.amplitude:.4g} * {self.kernel}, noise {self.noise:.4g}",
             f"{named}; {self.digits:.0f} digits left; {len(self.starts)} starts",
         ]
         if self.on_bound:

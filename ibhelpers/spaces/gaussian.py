@@ -336,7 +336,7 @@ class GaussianSpace:
 
     def __repr__(self) -> str:
         """Say what the space is in one line."""
-        return f"GaussianSpace({self.kernel!r}, noise={self.noise:g}, device='{self.device}')"
+        return f"GaussianSpace({self.kernel}, noise={self.noise:g}, device='{self.device}')"
 
     @typed
     def memory_needed(self, task: Task) -> int:

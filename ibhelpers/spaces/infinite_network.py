@@ -123,7 +123,7 @@ class InfiniteNetworkSpace(GaussianSpace):
         """Say what the space is in one line."""
         if isinstance(self.kernel, NTK):
             return f"InfiniteNetworkSpace(depth={self.kernel.depth}, device='{self.device}')"
-        return f"InfiniteNetworkSpace.of({self.kernel!r}, device='{self.device}')"
+        return f"InfiniteNetworkSpace.of({self.kernel}, device='{self.device}')"
 
     @property
     def at_start(self) -> Kernel:
