@@ -225,7 +225,8 @@ def entry(page: Page, name: str) -> str:
 
 LEFT_OUT = (
     '<p class="note">On paper, the code of longer figures and the checks of quoted numbers are '
-    "left out; both are in the notebooks. Solutions come after the chapters.</p>"
+    "left out; both are in the notebooks. Figures that have sliders are shown as they begin. "
+    "Solutions come after the chapters.</p>"
 )
 
 

@@ -156,6 +156,8 @@ def test_with_an_address_chapters_open_in_binder_and_colab(tmp_path):
     path = "notebooks/00_start_here.ipynb"
     assert f"https://mybinder.org/v2/gh/someone/course/main?urlpath=lab/tree/{path}" in links
     assert f"https://colab.research.google.com/github/someone/course/blob/main/{path}" in links
+    assert f"https://github.com/someone/course/edit/main/{path}" in links
+    assert {link for link in links if "/issues/new?" in link}
     assert "https://github.com/someone/course" in links
     intro = BeautifulSoup((html / "book" / "intro.html").read_text(), "html.parser").text
     assert "git+https://github.com/someone/course" in intro

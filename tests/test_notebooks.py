@@ -69,6 +69,13 @@ def test_every_figure_has_a_caption_and_alt_text(path):
 
 
 @each_notebook
+def test_what_is_folded_says_what_it_is(path):
+    for cell in code_cells(path):
+        if "hide-input" in cell.metadata.get("tags", []):
+            assert cell.metadata.mystnb.code_prompt_show.startswith("Show the "), cell.source
+
+
+@each_notebook
 def test_every_table_has_a_caption_headers_and_its_plain_text(path):
     for cell in code_cells(path):
         assert "to_string" not in cell.source, "show_table shows a table"

@@ -31,7 +31,7 @@ def add_mathjax(app, config):
 
 
 def add_repository_buttons(app, config):
-    """Link to the repository, Colab and Binder if it is known where the repository is.
+    """Link to the repository and its issues, to a page's source, Colab and Binder, if there is one.
 
     The address is that of _config.yml, or of the environment variable REPOSITORY_URL, which a
     workflow can set.
@@ -41,7 +41,8 @@ def add_repository_buttons(app, config):
         options["repository_url"] = url
     if not options.get("repository_url"):
         return
-    options["use_repository_button"] = options["use_issues_button"] = True
+    for button in ("repository", "issues", "edit_page"):
+        options[f"use_{button}_button"] = True
     options["launch_buttons"] = {
         "notebook_interface": "jupyterlab",
         "binderhub_url": "https://mybinder.org",
@@ -103,7 +104,8 @@ def make_book_pages_of_notebooks(app, docname, source):
             cells.append(_markdown(":::{solution-end}\n:::"))
         solving = role in ("fold", "solution")
         if role == "caption":
-            cells[-1]["metadata"]["mystnb"]["figure"]["caption"] = text.removeprefix(CAPTION)
+            caption = _linked(text.removeprefix(CAPTION), keys, chapter)
+            cells[-1]["metadata"]["mystnb"]["figure"]["caption"] = caption
             continue
         if cell["cell_type"] == "markdown":
             text = _linked(text, keys, chapter)
@@ -113,10 +115,18 @@ def make_book_pages_of_notebooks(app, docname, source):
             text = _exercise(text, exercise)
         elif role == "fold":
             text = f":::{{solution-start}} {_label(exercise)}\n:class: dropdown\n:::"
+        if cells and _goes_on(cells[-1], cell):
+            text = f"{notebook_form.text(cells.pop())}\n\n\n{text}"
         cells.append(cell | {"source": text})
     if solving:
         cells.append(_markdown(":::{solution-end}\n:::"))
     source[0] = json.dumps(notebook | {"cells": cells})
+
+
+def _goes_on(before, cell):
+    """Whether a folded cell goes on with the one before, which shows nothing: both are one fold."""
+    folds = [x["metadata"].get("mystnb", {}).get("code_prompt_show") for x in (before, cell)]
+    return folds[0] and folds[0] == folds[1] and not before["outputs"]
 
 
 def _admonition(quote):
@@ -150,6 +160,7 @@ def _linked(text, keys, chapter):
         there = rf"\]\({re.escape(link)}\)"
         text = re.sub(rf"\[[^]]*\(\d{{4}}\){there}", f"{{cite:t}}`{key}`", text)
         text = re.sub(rf"\[\([^]]*, \d{{4}}\){there}", f"{{cite}}`{key}`", text)
+        text = re.sub(rf"\(\[[^]]*, \d{{4}}{there}\)", f"{{cite}}`{key}`", text)
     text = BOXED.sub(_admonition, text)
     text = EQUATION.sub(rf"$$\n\1\n$$ (eq-{chapter}-\2)", text)
     return re.sub(r"\bequation \((\d+)\)", rf"equation {{eq}}`eq-{chapter}-\1`", text)
