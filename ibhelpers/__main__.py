@@ -89,7 +89,7 @@ def _add_grading(commands: Any) -> None:
         )
         parser.add_argument("--output", default=written, metavar="FOLDER", help=f"({written})")
     back.add_argument("--points", metavar="FILE", help="TOML, to give other points")
-    back.add_argument("--by-hand", metavar="FILE", help="CSV: student, question, points, words")
+    back.add_argument("--by-hand", metavar="FILE", help="CSV besides to_read.csv")
     back.add_argument("--seconds", type=int, default=120, help="for each submission (120)")
     back.add_argument("--memory", type=float, default=2.0, help="for each, in GiB (2)")
     back.add_argument("--unfenced", action="store_true", help="where the system has no fence")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ibhelpers.__main__ import main
-from ibhelpers.command_line import _fence, _inside, _sandbox, _submissions, grade
+from ibhelpers.command_line import _fence, _handout, _inside, _sandbox, _submissions, grade
 from ibhelpers.exercises import known
 from ibhelpers.exercises._variants import VARIANTS
 from ibhelpers.exercises.assignments import read_assignment
@@ -306,6 +306,70 @@ def test_points_and_what_was_read_by_hand(tmp_path):
     assert "14.5 of 15" in page and "well said" in page
     assert "ZeroDivisionError" in (tmp_path / "out" / "pages" / "Bob.html").read_text("utf-8")
     assert "1 of 3" in (tmp_path / "out" / "class.html").read_text("utf-8")
+
+
+def test_written_answers_are_read_in_a_table_that_keeps_what_is_filled_in(tmp_path):
+    school = Class(tmp_path, ["Ada", "Bob", "Cleo", "-Dora"])
+    for name, wrote in {"Ada": "It depends,\non the space; surely.", "-Dora": "=1+1"}.items():
+        handed_out = json.loads(_handout.notebook(school.assignment, SECRET, name))
+        handed_out["cells"].append({"cell_type": "markdown", "source": wrote})
+        (school.handed_in / f"{name}.ipynb").write_text(json.dumps(handed_out))
+    school.hand_in("Bob")
+    table = tmp_path / "out" / "to_read.csv"
+
+    def rows(parted=","):
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            return {row["student"]: row for row in csv.DictReader(file, delimiter=parted)}
+
+    assert school.grade("--unfenced") == 0
+    found = rows()
+    assert list(found) == ["Ada", "Bob", "'-Dora"]  # of Cleo there is nothing to read
+    assert found["Ada"]["answer"] == "It depends,\non the space; surely."
+    assert found["Bob"]["answer"] == "" and found["'-Dora"]["answer"] == "'=1+1"
+
+    found["Ada"] |= {"points": "1,5", "words": "well; said"}  # as a German spreadsheet saves it
+    found["'-Dora"]["points"] = "2"
+    with table.open("w", encoding="utf-8-sig", newline="") as file:
+        written = csv.DictWriter(file, list(found["Ada"]), delimiter=";")
+        written.writeheader()
+        written.writerows(found.values())
+    for _ in range(2):
+        assert school.grade("--unfenced") == 0
+        marks = school.marks()
+        assert marks["Ada"]["9.4"] == "1.5" and marks["'-Dora"]["9.4"] == "2"
+        assert marks["Bob"]["still to be read"] == "1"
+        assert rows()["Ada"]["points"] == "1.5" and rows()["Ada"]["words"] == "well; said"
+    (tmp_path / "read.csv").write_text("student,question,points,words\nBob,9.4,1,by letter\n")
+    assert school.grade("--unfenced", "--by-hand", str(tmp_path / "read.csv")) == 0
+    assert school.marks()["Bob"]["9.4"] == "1" and list(rows()) == ["Ada", "'-Dora"]
+
+
+def test_grades_of_one_assignment_are_not_written_over_those_of_another(tmp_path, capsys):
+    school = Class(tmp_path, ["Ada"])
+    school.hand_in("Ada")
+    assert school.grade("--unfenced") == 0
+    before = (tmp_path / "out" / "grades.csv").read_bytes()
+    assert school.grade("--unfenced", "--assignment", "1") == 1
+    assert "another assignment" in capsys.readouterr().err
+    assert (tmp_path / "out" / "grades.csv").read_bytes() == before
+
+
+def test_handing_out_again_spares_notebooks_in_which_somebody_has_worked(tmp_path, capsys):
+    (tmp_path / "class.txt").write_text("Ada\nBob\n")
+    (tmp_path / "secret").write_bytes(SECRET)
+    common = ["--students", str(tmp_path / "class.txt"), "--secret", str(tmp_path / "secret")]
+    common += ["--output", str(tmp_path / "handout")]
+    assert main(["assign", "1", *common]) == 0
+    of_ada = tmp_path / "handout" / "Ada" / "assignment_1.ipynb"
+    of_ada.write_text(of_ada.read_text("utf-8").replace("answer_1_1 = ...", "answer_1_1 = 18.3"))
+    worked = of_ada.read_bytes()
+    (tmp_path / "class.txt").write_text("Ada\nBob\nCleo\n")
+    capsys.readouterr()
+    assert main(["assign", "1", *common]) == 0
+    said = capsys.readouterr()
+    assert "2 notebooks" in said.out and said.err.rstrip().endswith(": Ada.")
+    assert of_ada.read_bytes() == worked
+    assert (tmp_path / "handout" / "Cleo" / "assignment_1.ipynb").exists()
 
 
 def test_a_class_gets_notebooks_that_run_and_hides_what_it_draws_from(tmp_path, capsys):

@@ -14,6 +14,7 @@ Put what you find in the place of the three dots; the names `answer_...` are wha
 may be added between them. After you hand it in, it is run from top to bottom in one process,
 without a network, for at most two minutes and with two GiB: try *Restart and run all* before. Right
 answers are not shown here; the checks run later."""
+_HERE = "*Your answer:*"
 
 
 def notebook(assignment: Assignment, secret: bytes, student: str) -> str:
@@ -32,8 +33,8 @@ def notebook(assignment: Assignment, secret: bytes, student: str) -> str:
         cells.append(_cell("markdown", f"{text}\n\n**Asked for:** {asks}."))
         cells.append(_cell("code", f"{question.answer} = ..."))
     for written in assignment.written:
-        cells.append(_cell("markdown", _written(written)))
-        cells.append(_cell("markdown", "*Your answer:*"))
+        cells.append(_cell("markdown", asked(written)))
+        cells.append(_cell("markdown", _HERE))
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     python = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -41,7 +42,13 @@ def notebook(assignment: Assignment, secret: bytes, student: str) -> str:
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
-def _written(written: Written) -> str:
+def answered(written: Written, found: str) -> str:
+    """What a student wrote, of all that stands below the question."""
+    return found.replace(asked(written), "").replace(_HERE, "").strip()
+
+
+def asked(written: Written) -> str:
+    """A question that somebody reads, with its levels."""
     levels = "\n".join(
         f"| {points} | {words} |" for points, words in sorted(written.levels.items(), reverse=True)
     )

@@ -13,6 +13,7 @@ from typing import Any
 from ..exercises.assignments import Assignment
 
 ByHand = Mapping[tuple[str, str], tuple[float, str]]
+TO_READ = "to_read.csv"
 
 
 def read_points(assignment: Assignment, path: str | None) -> dict[str, float]:
@@ -42,11 +43,11 @@ def read_points(assignment: Assignment, path: str | None) -> dict[str, float]:
 
 
 def read_by_hand(
-    assignment: Assignment, names: Mapping[str, str], path: str | None
+    assignment: Assignment, names: Mapping[str, str], path: str | Path | None
 ) -> dict[tuple[str, str], tuple[float, str]]:
     """Points that somebody gave: a table with the columns student, question, points, words.
 
-    They take the place of what a check says, too.
+    They take the place of what a check says, too. A line without points and words says nothing yet.
 
     Raises
     ------
@@ -59,14 +60,18 @@ def read_by_hand(
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"by hand: {path} cannot be read: {error}.") from error
-    for line in csv.DictReader(io.StringIO(text), skipinitialspace=True):
+        raise ValueError(f"by hand: {path} cannot be read as UTF-8: {error}.") from error
+    parted = ";" if ";" in text.partition("\n")[0] else ","  # as some countries' spreadsheets do
+    for line in csv.DictReader(io.StringIO(text), skipinitialspace=True, delimiter=parted):
         student, question = line.get("student") or "", line.get("question") or ""
-        given = line.get("points") or ""
+        student = student if student in names else student.removeprefix("'")  # of `_no_formula`
+        given = (line.get("points") or "").strip()
+        if not given and not line.get("words"):
+            continue
         if student not in names or question not in assignment.points:
             raise ValueError(f"by hand: no question {question!r} of a student {student!r}.")
         try:
-            points = float(given)
+            points = float(given.replace(",", "."))
         except ValueError:
             points = math.nan
         if not 0 <= points < 1e6:
@@ -161,6 +166,38 @@ def _write_table(assignment, records, rows, worth: Mapping[str, float], path: Pa
         told = [_no_formula(record[what]) for what in ("handed_in", "problem")]
         table.writerow([_no_formula(name), *points, *sums, *told])
     path.write_text(text.getvalue(), encoding="utf-8-sig", newline="")  # spreadsheets ask for it
+
+
+def to_read(
+    assignment: Assignment,
+    records: Mapping[str, dict[str, Any]],
+    filled_in: ByHand,
+    elsewhere: ByHand,
+) -> str:
+    """A table of the written answers, with room for points and words; what is there, stays."""
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(["student", "question", "points", "words", "answer"])
+    written = [question.name for question in assignment.written]
+    for question in assignment.points:
+        for name, record in records.items():
+            mark = filled_in.get((name, question))
+            asked = question in written and record["handed_in"]
+            if mark is None and (not asked or (name, question) in elsewhere):
+                continue
+            given = ["", ""] if mark is None else [f"{mark[0]:g}", mark[1]]
+            answer = _no_formula(record["written"].get(question, ""))
+            table.writerow([_no_formula(name), question, *given, answer])
+    return text.getvalue()
+
+
+def are_of(path: Path, assignment: Assignment) -> bool:
+    """Whether a table of grades, if there is one, has the questions of this assignment."""
+    if not path.exists():
+        return True
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header = next(csv.reader(file), [])
+    return header[1 : 1 + len(assignment.points)] == list(assignment.points)
 
 
 def _no_formula(text: str) -> str:

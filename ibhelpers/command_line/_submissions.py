@@ -27,6 +27,20 @@ class Submission:
     script: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
     problem: str = ""
+    everything: list[str] = field(default_factory=list)  # of a notebook: its text, too
+
+    def under(self, heading: str) -> str:
+        """What stands in the notebook from a heading on, up to the next one."""
+        found: list[str] = []
+        for source in self.everything:
+            if source.startswith("### "):
+                if found:
+                    break
+                if f"{source} ".startswith(f"### {heading} "):
+                    found.append(source)
+            elif found:
+                found.append(source)
+        return "\n\n".join(found)
 
     def digest(self) -> str:
         """Tells this one from any other."""
@@ -116,7 +130,8 @@ def read_submission(handed_in: Sequence[Path], assignment: str) -> Submission:
         content = files.pop(name)
         if name.endswith(".py"):
             return Submission([content.decode("utf-8-sig")], True, files)
-        return Submission(_cells(content), False, files)
+        code, everything = _cells(content)
+        return Submission(code, False, files, everything=everything)
     except _Unreadable as error:
         return Submission(problem=str(error))
     except UnicodeDecodeError:
@@ -182,11 +197,11 @@ def _code_of(names: list[str], assignment: str) -> str:
     )
 
 
-def _cells(content: bytes) -> list[str]:
-    """The code of a notebook."""
+def _cells(content: bytes) -> tuple[list[str], list[str]]:
+    """The code of a notebook, and all that stands in it."""
     try:
         notebook: Any = json.loads(content)
-        code = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
-        return ["".join(source) for source in code]
+        cells = [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _Unreadable("It is no notebook that can be read.") from error
+    return [source for kind, source in cells if kind == "code"], [source for _, source in cells]

@@ -35,16 +35,26 @@ def assign(which: str, students: str, secret: str, output: str) -> int:
         assignment = read_assignment(which)
         key = _secret(secret, make=True)
         names = read_class(Path(students))
-        for name in names:
-            folder = Path(output, name)
-            folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"assignment_{assignment.name}.ipynb"
-            path.write_text(_handout.notebook(assignment, key, name), encoding="utf-8")
+        changed = [name for name in names if not _hand_out(assignment, key, name, Path(output))]
     except (ValueError, OSError) as error:
         print(printable(str(error)), file=sys.stderr)
         return 1
-    print(printable(f"{len(names)} notebooks: {output}"))
+    print(printable(f"{len(names) - len(changed)} notebooks: {output}"))
+    if changed:
+        words = "somebody has worked in them, or they were drawn from another secret"
+        print(printable(f"Left as they are, {words}: {', '.join(changed)}."), file=sys.stderr)
     return 0
+
+
+def _hand_out(assignment: Assignment, key: bytes, name: str, output: Path) -> bool:
+    """Write a student's notebook; whether it is there, and nobody has changed it."""
+    text = _handout.notebook(assignment, key, name)
+    path = output / name / f"assignment_{assignment.name}.ipynb"
+    if path.exists():
+        return path.read_text(encoding="utf-8") == text
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, text)
+    return True
 
 
 def grade(
@@ -72,8 +82,10 @@ def grade(
         assignment = read_assignment(which)
         names = read_class(Path(students))
         key = _secret(secret)
-        place = _output(output, folder)
+        place = _output(output, folder, assignment)
         worth = _marks.read_points(assignment, points)
+        table = place / _marks.TO_READ
+        filled_in = _marks.read_by_hand(assignment, names, table if table.exists() else None)
         marked = _marks.read_by_hand(assignment, names, by_hand)
         handed_in, strangers = entries(Path(folder), names)
         hidden = [Path(folder), place, Path(students)]
@@ -84,7 +96,8 @@ def grade(
                 name: _record(sandbox, assignment, key, name, handed_in.get(name, []), place)
                 for name in names
             }
-        _marks.write(assignment, records, worth, marked, place)
+        _marks.write(assignment, records, worth, {**filled_in, **marked}, place)
+        _write(table, _marks.to_read(assignment, records, filled_in, marked), "utf-8-sig")
     except (ValueError, OSError) as error:
         print(printable(str(error)), file=sys.stderr)
         return 1
@@ -94,6 +107,8 @@ def grade(
     for stranger in strangers:
         print(printable(f"{stranger}: of nobody on the list; not looked at."), file=sys.stderr)
     print(printable(f"{place / 'grades.csv'}, and a page for each student beside it"))
+    if assignment.written:
+        print(printable(f"{table}: the written answers; fill in points, and repeat the command"))
     return 0
 
 
@@ -124,10 +139,14 @@ def _secret(path: str, *, make: bool = False) -> bytes:
     return found
 
 
-def _output(output: str, folder: str) -> Path:
+def _output(output: str, folder: str, assignment: Assignment) -> Path:
     place = Path(output)
     if place.resolve().is_relative_to(Path(folder).resolve()):
         raise ValueError("output: it lies among the submissions; give a folder elsewhere.")
+    if not _marks.are_of(place / "grades.csv", assignment):
+        raise ValueError(
+            f"output: {output} has the grades of another assignment; give --output another folder."
+        )
     (place / "records").mkdir(parents=True, exist_ok=True)
     return place
 
@@ -178,6 +197,10 @@ def _record(
         }
         _write(path, json.dumps(record, indent=1))
         path.with_suffix(".running").unlink(missing_ok=True)
+    record["written"] = {
+        written.name: writable(_handout.answered(written, submission.under(written.name)))
+        for written in assignment.written
+    }
     right = [check["right"] for check in record["checks"].values()]
     words = f"{name}: {sum(right)} of {len(right)} right. {record['problem']}"
     print(printable(words.rstrip()), flush=True)
@@ -208,8 +231,8 @@ def _kept(path: Path, digest: str) -> dict[str, Any] | None:
     return None
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, encoding: str = "utf-8") -> None:
     """Write a file as a whole or not at all."""
     draft = path.with_name(path.name + ".new")
-    draft.write_text(text, encoding="utf-8")
+    draft.write_text(text, encoding=encoding, newline="")
     os.replace(draft, path)
