@@ -253,6 +253,7 @@ SLIPS = [
     ("17.3", lambda n, rho: np.arccos(rho) / np.pi, "one flip"),
     ("17.4", 2.0**-40, "the training data too"),
     ("17.5", 23.63, "depth 2"),
+    ("19.4", 99.6, "whole"),
     ("14.1", lambda loss, y, t: 1 - loss / np.var(t), "which nobody knows"),
     ("14.1", lambda loss, y, t: 1 - loss / np.var(y), "on the training targets"),
     ("14.1", lambda loss, y, t: loss / np.mean((t - np.mean(y)) ** 2), "left to explain"),

@@ -69,6 +69,7 @@ CHECKS: dict[str, Check] = {
             "Round up: with fewer it takes longer than a day.": math.floor(
                 _work(1e6, 10_000) / (40e9 * 86_400)
             ),
+            "Workers are whole: round up.": _work(1e6, 10_000) / (40e9 * 86_400),
             "A day has 24 hours; that is for one of them.": math.ceil(
                 _work(1e6, 10_000) / (40e9 * 3_600)
             ),
