@@ -80,7 +80,7 @@ def test_the_spectrum_takes_the_covariances_place():
     root = torch.tensor(np.random.default_rng(0).normal(size=(30, 30)))
     covariance = root @ root.T
     kept, place = covariance.clone(), covariance.data_ptr()
-    spectrum = Spectrum.of(Posterior(root[:, :2], covariance, 0.0, 1.0, 0.0, 0.0, 0.0))
+    spectrum = Spectrum.of(Posterior(root[:, :2], covariance, 0.0, 1.0, *[0.0] * 5))
     U, variance = spectrum.directions.numpy(), spectrum.variance.numpy()
     assert spectrum.directions.data_ptr() == place
     np.testing.assert_allclose(variance, np.linalg.eigvalsh(kept), atol=1e-12)

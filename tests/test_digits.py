@@ -147,15 +147,21 @@ def test_nearly_equal_inputs(seed):
     assert (np.abs(found.bits - true) <= 10.0**-found.digits * true).all()
 
 
-def test_errors_of_equal_test_inputs_add_up():
-    """Four hundred copies of one input share its rounding error, which does not average out."""
+@pytest.mark.parametrize("apart", [0.0, 1e-15])
+def test_errors_of_equal_test_inputs_add_up(apart):
+    """Four hundred copies of one input share its rounding error, which does not average out.
+
+    So do inputs that are nearly equal, of which no two are the same number.
+    """
     for seed in range(8):
         rng = np.random.default_rng(seed)
         X, z = rng.uniform(-2, 2, (6, 1)), rng.uniform(-2, 2, (1, 1))
         ell, noise = float(rng.uniform(0.5, 2)), float(10 ** rng.uniform(-12, -6))
         targets = np.sin(X), np.sin(z) + 0.1
         many = (np.repeat(a, 400, axis=0) for a in (z, targets[1]))
-        law = ib.GaussianSpace(RBF(ell), noise=noise).loss_law(ib.Task(X, targets[0], *many))
+        Z, y = many
+        Z = Z + apart * (np.arange(400.0)[:, None] - 199.5)
+        law = ib.GaussianSpace(RBF(ell), noise=noise).loss_law(ib.Task(X, targets[0], Z, y))
         with mpmath.workdps(60):
             mean, variance = rbf_posterior(ib.Task(X, targets[0], z, targets[1]), 1, ell, noise)
             residual, deviation = abs(mean[0] - mpmath.mpf(targets[1].item())), variance[0] ** 0.5
@@ -167,6 +173,7 @@ def test_errors_of_equal_test_inputs_add_up():
             true = float(-mpmath.log(share, 2))
         found = ib.inductive_bias(law, target)
         assert abs(found.bits - true) <= 10.0**-found.digits * true
+        assert found.digits < 11
 
 
 def test_errors_of_equal_test_inputs_are_told_of_every_law():

@@ -38,7 +38,7 @@ def assert_alike(a, b, condition=1e4):
     np.testing.assert_allclose(b.mean, a.mean, **within)
     np.testing.assert_allclose(b.covariance, a.covariance, **within)
     assert torch.equal(b.covariance, b.covariance.T)
-    for name in ("jitter", "condition", "resolution", "mean_error", "covariance_error"):
+    for name in ("jitter", "condition", "resolution", "mean_error", "mean_error_together"):
         assert getattr(b, name) == pytest.approx(getattr(a, name), rel=1e-5), name
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from .._typed import typed
 from ..laws import GeneralizedChi2
 from ..spaces import Spectrum
-from ..spaces.posterior import EPS, most_copies
+from ..spaces.posterior import EPS, most_alike
 from ..tasks import Task
 from ._initialisers import Fill
 from ._recipe import Recipe
@@ -73,8 +73,8 @@ def linear_law(space: NetworkSpace, task: Task) -> GeneralizedChi2:
     A, B = _trained(X, Y, space.recipe, **options)
     M = X_test @ (A @ mean + B)
     root = X_test @ (A * deviation)
-    spectrum = _spectrum(root, M)
-    return spectrum.loss_law(Y_test, copies=most_copies(task.X_test))
+    spectrum = _spectrum(root, M, most_alike(task.X_test))
+    return spectrum.loss_law(Y_test)
 
 
 def _momentum_options(space: NetworkSpace, task: Task) -> dict[str, float]:
@@ -160,19 +160,22 @@ def _trained(
     return theta[:, :p], theta[:, p:]
 
 
-def _spectrum(root: Float64[Tensor, "m p"], mean: Float64[Tensor, "m k"]) -> Spectrum:
+def _spectrum(root: Float64[Tensor, "m p"], mean: Float64[Tensor, "m k"], alike: int) -> Spectrum:
     """Directions in which outputs vary independently, from a root of their covariance."""
     m = len(root)
     directions, singular, _ = torch.linalg.svd(root)
     variance = root.new_zeros(m)
     variance[: len(singular)] = singular.square()
     largest = float(singular.max())
+    mean_error, covariance_error = EPS * float(mean.abs().max()), EPS * largest**2
     return Spectrum(
         mean=mean,
         variance=variance.flip(0),
         directions=directions.flip(1),
         resolution=(EPS * sum(root.shape) * largest) ** 2,
-        mean_error=EPS * float(mean.abs().max()),
-        covariance_error=EPS * largest**2,
+        mean_error=mean_error,
+        covariance_error=covariance_error,
+        mean_error_together=alike**0.5 * mean_error,
+        covariance_error_together=alike**0.5 * covariance_error,
         jitter=0.0,
     )

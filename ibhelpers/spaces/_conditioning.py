@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
 import torch
 from jaxtyping import Float64
 from torch import Tensor
@@ -27,7 +28,7 @@ from tqdm import tqdm
 
 from .._progress import progress_bar
 from ..kernels import Kernel
-from .posterior import EPS, rounding_errors
+from .posterior import EPS, Errors, norms, rounding_errors
 
 JITTERS = (1e-12, 1e-10, 1e-8)  # of the mean prior variance, tried in turn, never silently
 
@@ -88,7 +89,7 @@ class Conditioned(abc.ABC):
 
     @abc.abstractmethod
     def _half_times(self, sides: Float64[Tensor, "n r"]) -> Float64[Tensor, "m r"]:
-        """Half times sides."""
+        """Half times sides, of as many columns as these have rows."""
 
     @abc.abstractmethod
     def _half_transposed(
@@ -119,16 +120,20 @@ class Conditioned(abc.ABC):
         """K⁻¹ Y."""
         return self._solve_transposed(self.whitened.T.clone())
 
-    def rounding(self, size: int) -> tuple[float, float]:
-        """Rounding errors to expect: of an entry of the mean, and of the variance of a direction.
-
-        See `rounding_errors`; A is measured by its products with a few random vectors.
-        """
+    def rounding(self, size: int, X_test: np.ndarray, prior_variance: float) -> Errors:
+        """Rounding errors to expect for the first ``size`` examples; see `rounding_errors`."""
         whitened = self.whitened[:, :size]
-        random = self._half_transposed(probes(self.n_test, whitened), size)
-        squares = self._solve_transposed(torch.cat([random, whitened.T], dim=1)).square().sum(0)
-        weights, alpha = float(squares[:_PROBES].mean()), float(squares[_PROBES:].mean())
-        return rounding_errors(self._largest(size), weights, alpha, self.n_test)
+        alpha = self._solve_transposed(whitened.T.clone()).square().sum(0)
+
+        def transposed(V: Float64[Tensor, "m r"]) -> Float64[Tensor, "size r"]:
+            return self._solve_transposed(self._half_transposed(V, size).contiguous())
+
+        weights = norms(
+            lambda U: self._half_times(self._solve(U)), transposed, probes(self.n_test, whitened)
+        )
+        return rounding_errors(
+            self._largest(size), prior_variance, weights, float(alpha.mean()), X_test
+        )
 
     def condition(self, size: int) -> float:
         """The condition number for the first ``size`` examples: a lower bound, most often near it.
@@ -245,7 +250,7 @@ class Conditioning(Conditioned):
         return precision, self._solve_transposed(self.half.T.clone()).T
 
     def _half_times(self, sides: Float64[Tensor, "n r"]) -> Float64[Tensor, "m r"]:
-        return self.half @ sides
+        return self.half[:, : len(sides)] @ sides
 
     def _half_transposed(
         self, sides: Float64[Tensor, "m r"], size: int

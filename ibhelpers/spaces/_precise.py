@@ -82,6 +82,8 @@ def precise_posterior(
                 resolution=max(EPS * task.n_test * largest, 2 * task.n_test * nothing),
                 mean_error=EPS * float(np.sqrt(np.mean(mean**2))),
                 covariance_error=EPS * largest,
+                mean_error_together=EPS * float(np.sqrt(np.sum(mean**2))),
+                covariance_error_together=EPS * largest * task.n_test,
             )
     return None
 

@@ -162,7 +162,7 @@ class Tiles(Conditioned):
         return max((float(self.work.answer(handle)) for handle in asked), default=0.0)
 
     def _half_times(self, sides: Float64[Tensor, "n r"]) -> Float64[Tensor, "m r"]:
-        columns = self._columns(self.n_train)
+        columns = self._columns(len(sides))
         rows = [_transposed(sides, self.blocks[j]) for j in columns]
         asked = [
             _less(self.work, None, [self.tiles[i, j] for j in columns], rows) for i, _ in self._test

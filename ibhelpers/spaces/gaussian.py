@@ -65,7 +65,6 @@ from .posterior import (
     EPS,
     Posterior,
     Spectrum,
-    most_copies,
     warn_of_rounding,
     warn_of_small_residuals,
 )
@@ -422,6 +421,8 @@ class GaussianSpace:
             resolution=EPS * task.n_test * largest,
             mean_error=0.0,
             covariance_error=EPS * largest,
+            mean_error_together=0.0,
+            covariance_error_together=EPS * largest * task.n_test,
         )
 
     @property
@@ -551,8 +552,7 @@ class GaussianSpace:
         conditioning = self._told(task, lambda: self._eliminated(task, bytes_of=needed))
         X_test = self._tensor(task.X_test)
         prior_variance = float(self.kernel.diagonal(X_test).max())
-        mean_error, variance_error = conditioning.rounding(n)
-        entry_error, copies = variance_error / m**0.5, most_copies(task.X_test)
+        errors = conditioning.rounding(n, task.X_test, prior_variance)
         what, size = f"{steps} products of {m:,} test examples", steps * m * m * d
         with progress_bar(what, size, shown=self.progress) as bar:
 
@@ -567,9 +567,9 @@ class GaussianSpace:
                 probes=probes,
                 steps=steps,
                 resolution=Resolution(
-                    variance=max(EPS * (n + m) * prior_variance, variance_error),
-                    covariance_error=copies**0.5 * (EPS * prior_variance + entry_error),
-                    mean_error=copies**0.5 * mean_error,
+                    variance=max(EPS * (n + m) * prior_variance, errors.variance),
+                    covariance_error=errors.covariance_together,
+                    mean_error=errors.mean_together,
                 ),
             )
 
@@ -582,7 +582,6 @@ class GaussianSpace:
         law = spectrum.loss_law(
             self._tensor(task.y_test),
             floor=floor,
-            copies=most_copies(task.X_test),
             sharper=sharper,
         )
         if sharper is None and spectrum.jitter == 0:  # which has been told already
@@ -660,7 +659,6 @@ class GaussianSpace:
             precision,
             precision @ self._tensor(task.y_train),
             posterior.condition,
-            most_copies(task.X_test),
         )
 
     @typed
@@ -873,15 +871,17 @@ class GaussianSpace:
         for size in sizes:
             conditioning.subtract_gram_(covariance, slice(done, size), progress=self.progress)
             done = size
-            mean_error, variance_error = conditioning.rounding(size)
+            errors = conditioning.rounding(size, task.X_test, prior_variance)
             posterior = Posterior(
                 mean=conditioning.mean(size),
                 covariance=covariance if size == sizes[-1] else covariance.clone(),
                 jitter=conditioning.jitter,
                 condition=conditioning.condition(size),
-                resolution=max(EPS * (size + task.n_test) * prior_variance, variance_error),
-                mean_error=mean_error,
-                covariance_error=EPS * prior_variance + variance_error / task.n_test**0.5,
+                resolution=max(EPS * (size + task.n_test) * prior_variance, errors.variance),
+                mean_error=errors.mean,
+                covariance_error=EPS * prior_variance + errors.variance / task.n_test**0.5,
+                mean_error_together=errors.mean_together,
+                covariance_error_together=errors.covariance_together,
             )
             if tell and not conditioning.jitter:  # which has been told already
                 warn_of_rounding(posterior, f"{self.kernel!r}")

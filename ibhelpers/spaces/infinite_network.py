@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float64
@@ -15,7 +16,7 @@ from ..tasks import Task
 from ._conditioning import inverse_norm, probes, workspace
 from ._refusals import refuse_certainties, refuse_sizes, refuse_what_cannot_fit
 from .gaussian import Eliminated, GaussianSpace
-from .posterior import EPS, Posterior, rounding_errors, warn_of_rounding
+from .posterior import EPS, Errors, Posterior, norms, rounding_errors, warn_of_rounding
 
 
 class InfiniteNetworkSpace(GaussianSpace):
@@ -160,7 +161,7 @@ class InfiniteNetworkSpace(GaussianSpace):
         A = torch.cholesky_solve(self.kernel(X, X_test), factor).T
         mean = A @ Y
         prior, cross, start = self._at_start(X_test), self._at_start(X, X_test), self._at_start(X)
-        mean_error, variance_error = self._rounding(factor, A, Y, cross, start)
+        errors = self._rounding(task, factor, A, cross, start, float(prior.diagonal().max()))
         across = A @ cross
         covariance = prior - across - across.T + A @ start @ A.T
         largest = float(prior.diagonal().max())
@@ -169,9 +170,11 @@ class InfiniteNetworkSpace(GaussianSpace):
             covariance=(covariance + covariance.T) / 2,
             jitter=0.0,
             condition=condition,
-            resolution=max(EPS * (n + m) * largest, variance_error),
-            mean_error=mean_error,
-            covariance_error=EPS * largest + variance_error / m**0.5,
+            resolution=max(EPS * (n + m) * largest, errors.variance),
+            mean_error=errors.mean,
+            covariance_error=EPS * largest + errors.variance / m**0.5,
+            mean_error_together=errors.mean_together,
+            covariance_error_together=errors.covariance_together,
         )
         warn_of_rounding(posterior, f"{self.kernel!r}")
         return posterior
@@ -194,26 +197,39 @@ class InfiniteNetworkSpace(GaussianSpace):
 
     def _rounding(
         self,
+        task: Task,
         factor: Float64[Tensor, "n n"],
         A: Float64[Tensor, "m n"],
-        Y: Float64[Tensor, "n k"],
         cross: Float64[Tensor, "n m"],
         start: Float64[Tensor, "n n"],
-    ) -> tuple[float, float]:
-        """Rounding errors to expect: of an entry of the mean, and of the variance of a direction.
+        prior_variance: float,
+    ) -> Errors:
+        """Rounding errors to expect, as of a posterior and more.
 
         An error δΘ moves A by -A δΘ Θ⁻¹, and the covariance by more than that of a posterior: by
         -A δΘ B and its transpose, B = Θ⁻¹ (K Aᵀ - K_n*), which a few of its products measure.
         """
-        alpha = torch.cholesky_solve(Y, factor)
-        z = probes(len(A), A)
-        B = torch.cholesky_solve(start @ (A.T @ z) - cross @ z, factor)
-        unit, A_squared = float(factor.diagonal().max()) ** 2, float(A.square().sum())
-        B_squared = float(B.square().sum(0).mean())
-        mean_error, variance_error = rounding_errors(
-            unit, A_squared, float(alpha.square().sum(0).mean()), len(A)
+        alpha = torch.cholesky_solve(self._tensor(task.y_train), factor).square().sum(0)
+
+        def B(z: Tensor) -> Tensor:
+            return torch.cholesky_solve(start @ (A.T @ z) - cross @ z, factor)
+
+        def B_transposed(u: Tensor) -> Tensor:
+            solved = torch.cholesky_solve(u, factor)
+            return A @ (start @ solved) - cross.T @ solved
+
+        unit, z = float(factor.diagonal().max()) ** 2, probes(len(A), A)
+        of_A = norms(lambda u: A @ u, lambda z: A.T @ z, z)
+        errors = rounding_errors(unit, prior_variance, of_A, float(alpha.mean()), task.X_test)
+        squares, largest = (
+            2 * EPS * unit * (a * b) ** 0.5
+            for a, b in zip(of_A, norms(B_transposed, B, z), strict=True)
         )
-        return mean_error, variance_error + 2 * EPS * unit * (A_squared * B_squared) ** 0.5
+        return replace(
+            errors,
+            variance=errors.variance + squares,
+            covariance_together=errors.covariance_together + largest,
+        )
 
     def _bytes(self, n: int, m: int, k: int, d: int, keep: bool = False) -> int:
         """Two matrices of the training inputs at a time, three between both, four of the others."""

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from .._arguments import as_float64, finite, whole
+from .._arguments import as_float64, finite
 from .._progress import progress_bar
 from .._warnings import warn
 from ..laws import GeneralizedChi2, Quadrature, Rounding
@@ -23,9 +23,11 @@ _BLOCK = 2**22  # numbers drawn at a time
 _DOUBT = 1e-4  # a relative rounding error that is told
 
 
-def most_copies(X: np.ndarray) -> int:
-    """How often the commonest row occurs."""
-    return max(Counter(row.tobytes() for row in X + 0.0).values())  # -0.0 is 0.0
+def most_alike(X: np.ndarray) -> int:
+    """How many rows are equal to seven digits of each column's size: a kernel rounds them alike."""
+    size = np.abs(X).max(0)
+    rows = np.round(X / np.where(size > 0, size, 1.0), 7) + 0.0  # -0.0 is 0.0
+    return max(Counter(row.tobytes() for row in rows).values())
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Posterior:
         Variances below this cannot be told from rounding errors.
     mean_error, covariance_error : float
         Rounding errors to be expected in an entry of the mean, and of the covariance.
+    mean_error_together, covariance_error_together : float
+        The same as a law of the loss feels them: larger where test points share their errors.
     """
 
     mean: Float64[Tensor, "m k"]
@@ -56,6 +60,8 @@ class Posterior:
     resolution: float
     mean_error: float
     covariance_error: float
+    mean_error_together: float
+    covariance_error_together: float
 
     def shares_of_rounding(self) -> tuple[float, float]:
         """Rounding errors to expect, as shares: of the hypotheses' outputs; of their variance."""
@@ -83,7 +89,8 @@ class Spectrum:
         Λ, increasing.
     directions : Tensor, shape (m, m)
         U, one direction a column.
-    resolution, mean_error, covariance_error, jitter : float
+    resolution, mean_error, covariance_error : float
+    mean_error_together, covariance_error_together, jitter : float
         As of the `Posterior`.
     """
 
@@ -93,6 +100,8 @@ class Spectrum:
     resolution: float
     mean_error: float
     covariance_error: float
+    mean_error_together: float
+    covariance_error_together: float
     jitter: float
 
     @classmethod
@@ -114,6 +123,8 @@ class Spectrum:
             posterior.resolution,
             posterior.mean_error,
             math.hypot(posterior.covariance_error, diagonalising),
+            posterior.mean_error_together,
+            math.hypot(posterior.covariance_error_together, diagonalising),
             posterior.jitter,
         )
 
@@ -170,15 +181,13 @@ class Spectrum:
         y_test: Float64[Tensor, "m k"],
         *,
         floor: float = 0.0,
-        copies: int = 1,
         sharper: Callable[[], GeneralizedChi2 | None] | None = None,
     ) -> GeneralizedChi2:
         """The law of the mean squared error; the formula is at `GaussianSpace.loss_law`.
 
-        No loss is below ``floor``, up to ``copies`` test inputs are equal, and ``sharper`` gives
-        the law with more digits, as the caller knows from elsewhere.
+        No loss is below ``floor``, and ``sharper`` gives the law with more digits, as the caller
+        knows from elsewhere.
         """
-        copies = whole("copies", copies, at_least=1)
         y_test = as_float64("y_test", y_test).to(self.mean.device)
         if y_test.shape != self.mean.shape:
             raise ValueError(
@@ -199,9 +208,8 @@ class Spectrum:
             nc=squares[free] / self.variance[free],
             offset=float(squares[~free].sum()) / (m * k),
             rounding=Rounding(
-                # Equal inputs have equal errors, which add up where others would cancel.
-                weight=copies**0.5 * self.covariance_error / (m * k),
-                root=(copies / (m * k)) ** 0.5 * self.mean_error,
+                weight=self.covariance_error_together / (m * k),
+                root=self.mean_error_together / (m * k) ** 0.5,
                 df=float(k),
                 weights_left_out=self.variance[~free].abs() / (m * k),
                 squares_left_out=squares[~free] / (m * k),
@@ -215,9 +223,46 @@ def _mark(array: Tensor) -> tuple[float, float]:
     return float(array._version), float(array.sum())
 
 
-def rounding_errors(
-    variance: float, A_squared: float, alpha_squared: float, n_test: int
+@dataclass(frozen=True)
+class Errors:
+    """Rounding errors to expect of a posterior; see `rounding_errors`.
+
+    Attributes
+    ----------
+    mean, variance : float
+        Of an entry of the mean, and of the variance of a direction.
+    mean_together, covariance_together : float
+        Of so large independent errors of all entries of the mean, and of the covariance, a law
+        would feel no less than it does of what test points share.
+    """
+
+    mean: float
+    variance: float
+    mean_together: float
+    covariance_together: float
+
+
+def norms(
+    times: Callable[[Tensor], Tensor], transposed: Callable[[Tensor], Tensor], z: Tensor
 ) -> tuple[float, float]:
+    """Squares of the Frobenius norm and of the largest singular value of A, both estimates.
+
+    From its products with a few random vectors z, (m, r), and one step of a power iteration.
+    """
+    seen = transposed(z)
+    squares = float(seen.square().sum(0).mean())
+    towards = torch.linalg.qr(times(seen)).Q  # what is seen may be lost
+    largest = float(torch.linalg.matrix_norm(transposed(towards), ord=2)) ** 2
+    return max(squares, largest), largest
+
+
+def rounding_errors(
+    variance: float,
+    prior_variance: float,
+    weights: tuple[float, float],
+    alpha_squared: float,
+    X_test: np.ndarray,
+) -> Errors:
     r"""Rounding errors to expect: of an entry of the mean, and of the variance of a direction.
 
     What is computed is exact for a training covariance K + δK with entries of δK of the order of
@@ -225,19 +270,29 @@ def rounding_errors(
     targets, and α = K⁻¹ Y, that moves the mean by A δK α and the covariance by A δK Aᵀ. Errors of
     the same size in the entries of K_*n move the mean by δK_*n α.
 
+    Test inputs that are equal, or nearly, share these errors, which add up along some direction of
+    the outputs where independent ones would cancel: a unit vector u feels uᵀA δK α, of at most the
+    size ε ‖A‖ ‖α‖, and as many errors of K_*n and K_** as there are rows alike.
+
     Parameters
     ----------
-    variance : float
-        Largest entry of K's diagonal.
-    A_squared : float
-        Sum of the squares of A.
+    variance, prior_variance : float
+        Largest entry of K's diagonal, and of that of K_**.
+    weights : pair of floats
+        Sum of the squares of A, and of its largest singular value.
     alpha_squared : float
         Sum of the squares of α, on average over the outputs.
-    n_test : int
-        m, the number of rows of A.
+    X_test : array, shape (m, d)
+        The test inputs.
     """
-    unit = EPS * variance
-    return unit * ((1 + A_squared / n_test) * alpha_squared) ** 0.5, unit * A_squared
+    m, unit, (squares, largest) = len(X_test), EPS * variance, weights
+    alike = most_alike(X_test)
+    return Errors(
+        mean=unit * ((1 + squares / m) * alpha_squared) ** 0.5,
+        variance=unit * squares,
+        mean_together=unit * ((alike + largest) * alpha_squared) ** 0.5,
+        covariance_together=alike * EPS * prior_variance + unit * largest,
+    )
 
 
 def warn_of_rounding(posterior: Posterior, kernel: str) -> None:

@@ -46,8 +46,6 @@ class Removals:
         A Y.
     condition : float
         Lower bound of the condition number of the training covariance, and an estimate of it.
-    copies : int
-        How often the commonest test input occurs.
     """
 
     spectrum: Spectrum
@@ -57,7 +55,6 @@ class Removals:
     precision: Float64[Tensor, "n n"]
     alpha: Float64[Tensor, "n k"]
     condition: float
-    copies: int = 1
 
     def law_without(self, rows: ArrayLike) -> GeneralizedChi2:
         """The law of the loss when the examples of some rows are left out together."""
@@ -77,11 +74,13 @@ class Removals:
                 resolution=self.spectrum.resolution,
                 mean_error=self.spectrum.mean_error,
                 covariance_error=self.spectrum.covariance_error,
+                mean_error_together=self.spectrum.mean_error_together,
+                covariance_error_together=self.spectrum.covariance_error_together,
             ),
             progress=False,
         )
         targets = self.spectrum.mean - U @ self.residual
-        return spectrum.loss_law(targets, copies=self.copies)
+        return spectrum.loss_law(targets)
 
     def _checked(self, rows: ArrayLike) -> Tensor:
         n = len(self.alpha)

@@ -183,7 +183,9 @@ def by_gpytorch(task: ib.Task) -> Posterior:
 
 def as_posterior(task: ib.Task, mean: torch.Tensor, covariance: torch.Tensor) -> Posterior:
     resolution = 2.2e-16 * (task.n_train + task.n_test)
-    return Posterior(mean[:, None], (covariance + covariance.T) / 2, 0.0, 1.0, resolution, 0.0, 0.0)
+    return Posterior(
+        mean[:, None], (covariance + covariance.T) / 2, 0.0, 1.0, resolution, *[0.0] * 4
+    )
 
 
 def peak_memory(*, reset: bool = False) -> int:
