@@ -179,6 +179,12 @@ def test_a_disk_and_a_card_found_the_same_bits_of_all_of_mnist():
     assert f"| {on_disk:,.1f} |" in course_pages.results()
 
 
+def test_small_workers_kept_within_their_memory():
+    found = json.loads((course_pages.CLUSTERS / "two_workers.json").read_text(encoding="utf-8"))
+    assert found["limit of each"] == "1GiB" and max(found["peak of memory, GiB"]) < 1
+    assert f"| {found['bits at 0.01']:,.1f} |" in course_pages.results()
+
+
 ROW = re.compile(r"^\| \[(\d\d)\]\(\.\./notebooks/(\w+\.ipynb)\) \| (.+) \| (.+) \|$", re.MULTILINE)
 FIGURE = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?")
 

@@ -3,9 +3,9 @@
     python tests/benchmarks/bench_cluster.py [limited]
 
 Two workers of one thread beside two threads in memory. Means and covariances are checked equal
-first. ``limited`` is the run whose workers may hold 1 GiB each, less than half of all tiles: they
-put what does not fit on a disk. It prints one line of JSON; the page of results shows what is kept
-in ``book/cluster``, with a word on the machine added as ``"machine"``.
+first. ``limited`` is the run whose workers may hold 1 GiB each, of which their imports take a
+third: tiles that do not fit wait on a disk. It prints one line of JSON; the page of results shows
+what is kept in ``book/cluster``, with a word on the machine added as ``"machine"``.
 """
 
 from __future__ import annotations
