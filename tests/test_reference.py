@@ -63,6 +63,21 @@ def test_methods_of_a_class_are_linked_from_its_docstring(parsed):
     assert any(href.startswith("https://docs.python.org/") for href in types)
 
 
+def test_types_of_parameters_lead_to_their_entries(parsed):
+    page = parsed["book/api/spaces.html"]
+    law = page.find(id="ibhelpers.spaces.Assessment").find_next(class_="classifier").a
+    assert law["href"] == "laws.html#ibhelpers.laws.GeneralizedChi2"
+    types = [kind.text for page in parsed.values() for kind in page.select(".classifier")]
+    assert "callable" in types and "callable()" not in " ".join(types)
+
+
+def test_every_entry_says_something(parsed):
+    entries = [e for page in parsed.values() for e in page.select("dl.py > dt[id] + dd")]
+    named = [e for e in entries if e.find_previous_sibling("dt")["id"].count(".") <= 2]
+    assert len(named) > 100
+    assert not [e.find_previous_sibling("dt")["id"] for e in named if not e.text.strip()]
+
+
 def test_inventories_are_those_of_the_addresses():
     for name, project in [("python", "Python"), ("scipy", "SciPy")]:
         head = (Path("book/inventories") / f"{name}.inv").read_bytes().split(b"\n")[:2]

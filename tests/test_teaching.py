@@ -67,7 +67,7 @@ def test_the_graph_shows_every_chapter_inside_its_frame():
     assert graph.count("<rect") == len(chapters())
     assert graph.count("<path") == sum(len(course_teaching.needs(n)) for n in chapters().values())
     lines = re.findall(r"<tspan[^>]*>([^<]+)</tspan>", graph)
-    assert max(map(len, lines)) <= 23 and len(lines) <= 2 * len(chapters())
+    assert max(map(len, lines)) <= 22 and len(lines) <= 2 * len(chapters())
 
 
 def test_the_refresher_prints_what_it_says():

@@ -8,6 +8,7 @@ and so do names of Python's and SciPy's, whose inventories are kept in `book/inv
 import importlib
 import inspect
 import re
+import sys
 from types import ModuleType
 
 from docutils import nodes
@@ -37,7 +38,7 @@ def page(module_name: str) -> str:
     """What a module says of itself, its names with a line each, and an entry for each of them."""
     module = importlib.import_module(module_name)
     entries = {f"{module_name}.{name}": getattr(module, name) for name in names(module)}
-    overview = [f"* :py:obj:`~{full}`{summary(value)}" for full, value in entries.items()]
+    overview = [f"* :py:obj:`~{full}`: {summary(full, value)}" for full, value in entries.items()]
     if module_name == f"{TOP}.tasks":  # `ib.tasks.load` takes the options of these
         entries |= {f"{f.__module__}.{f.__name__}": f for f in module._LOADERS.values()}
     about = (inspect.getdoc(module) or "").replace("->", "→")
@@ -57,18 +58,29 @@ def names(module: ModuleType) -> list[str]:
     ]
 
 
-def summary(value: object) -> str:
-    """The first line of a docstring."""
-    if not (inspect.isclass(value) or inspect.isroutine(value)):
-        return ""
-    return f": {(inspect.getdoc(value) or '').splitlines()[0]}"
+def summary(full: str, value: object) -> str:
+    """The first line of a docstring, and of a constant the words beside it."""
+    if inspect.isclass(value) or inspect.isroutine(value):
+        return (inspect.getdoc(value) or "").splitlines()[0]
+    return beside(full.rpartition(".")[2])
+
+
+def beside(constant: str) -> str:
+    """The comment on the line that defines a constant."""
+    line = re.compile(rf"^{constant} = .*?# (.+)$", re.MULTILINE)
+    modules = [module for name, module in sorted(sys.modules.items()) if name.startswith(TOP)]
+    found = filter(None, (line.search(inspect.getsource(module)) for module in modules))
+    said = next(found)[1]
+    return f"{said[0].upper()}{said[1:]}."
 
 
 def entry(full: str, value: object) -> str:
     """The directive that documents a class, a function or a constant."""
     if inspect.isclass(value):
         return f".. autoclass:: {full}\n   :members:"
-    return f".. autofunction:: {full}" if callable(value) else f".. py:data:: {full}"
+    if callable(value):
+        return f".. autofunction:: {full}"
+    return f".. py:data:: {full}\n\n   {summary(full, value)}"
 
 
 def public() -> dict[str, str]:
@@ -161,9 +173,9 @@ PUBLIC = public()
 
 def setup(app):
     for word, there in list(xref.DEFAULT_LINKS.items()):
-        if "numpy" in there:  # no package holds NumPy's inventory
+        if "numpy" in there or word == "callable":  # no package holds NumPy's inventory
             del xref.DEFAULT_LINKS[word]
-    app.connect("config-inited", name_types)
+    app.connect("config-inited", name_types, priority=100)  # before numpydoc looks
     app.connect("source-read", fill)
     app.connect("doctree-resolved", link)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

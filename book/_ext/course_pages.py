@@ -130,7 +130,7 @@ def on_a_disk(run: dict) -> str:
         "started": f"{len(run['starts'])} times; figures of time are those of the last",
         "seconds": f"{run['seconds']:,.0f}",
         "of these for conditioning": f"{run['seconds_of_conditioning']:,.0f}",
-        "processor seconds": f"{run['processor_seconds']:,.0f}, {run['threads']} threads",
+        "processor seconds": f"{run['processor_seconds']:,.0f}, {count(run['threads'], 'thread')}",
         "peak of memory": f"{run['peak_memory_gib']} GiB",
         "disk": f"{run['disk_gib']} GiB",
         "condition number": f"{run['condition']:.1e}",
@@ -166,7 +166,7 @@ def on_a_cluster(run: dict) -> str:
         "processor seconds of the workers": several(run["processor seconds"], ",.0f"),
         "most that each held, GiB": several(run["peak of memory, GiB"], ".2f"),
         "in one memory, seconds": f"{run['in one memory, seconds']:,.0f}, "
-        f"{run['threads in one memory']} threads",
+        f"{count(run['threads in one memory'], 'thread')}",
         "differs from that by": f"{run['differs by']:.0e} of the largest entry",
         "bits at 0.01": f"{run['bits at 0.01']:,.1f}",
     }

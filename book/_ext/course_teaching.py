@@ -156,7 +156,7 @@ def arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
 def box(corner: tuple[float, float], title: str) -> str:
     """A chapter's title in a frame, in two lines where it is long."""
     x, y = corner
-    lines = textwrap.wrap(title, 23)
+    lines = textwrap.wrap(title, 22)
     top = y + HEIGHT / 2 + 4 - 7.5 * (len(lines) - 1)
     middle = f'x="{x + WIDTH / 2:g}"'
     spans = (

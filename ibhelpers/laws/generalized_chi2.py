@@ -58,7 +58,7 @@ class GeneralizedChi2(Law):
 
     Notes
     -----
-    Tail probabilities are contour integrals through the saddle point, see `_contour`.
+    Tail probabilities are contour integrals through the saddle point.
     log P has a relative error of at most 1e-12 (absolute 2e-13 where log P > −0.2), however small
     P is. Terms of equal weight are merged. Computations are in float64, on the device of the
     tensors given.

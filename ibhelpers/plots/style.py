@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Seaborn's palette "colorblind", told apart with any common colour vision.
-COLOURS = tuple(
+COLOURS = tuple(  # seaborn's palette "colorblind", told apart with any common colour vision
     tuple(int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4))
     for colour in ("0173b2 de8f05 029e73 d55e00 cc78bc ca9161 fbafe4 949494 ece133 56b4e9".split())
 )
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")  # colour is never the only sign
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")  # colour is not the only sign
 
 
 def describe(figure: Any, alt_text: str) -> Figure:
