@@ -69,15 +69,18 @@ def read_by_hand(
         if not given and not line.get("words"):
             continue
         if student not in names or question not in assignment.points:
-            raise ValueError(f"by hand: no question {question!r} of a student {student!r}.")
+            raise ValueError(
+                f"by hand: in {path} stands question {question!r} of a student {student!r}; the "
+                f"class or the assignment has none. Mend the line, or delete it."
+            )
         try:
             points = float(given.replace(",", "."))
         except ValueError:
             points = math.nan
         if not 0 <= points < 1e6:
-            raise ValueError(f"by hand: {given!r} points for {question} of {student}.")
+            raise ValueError(f"by hand: in {path} {question} of {student} has {given!r} points.")
         if (student, question) in found:
-            raise ValueError(f"by hand: {question} of {student} stands there twice.")
+            raise ValueError(f"by hand: in {path} {question} of {student} stands twice.")
         found[student, question] = points, line.get("words") or ""
     return found
 
