@@ -641,3 +641,32 @@ def test_ctrl_c_returns_what_is_finished(task, tmp_path):
     calls[:] = range(64 + 30)
     with pytest.raises(KeyboardInterrupt):  # nothing is finished
         make(schedule=schedule, chunk=10).train(task, 10, seed=0)
+
+
+class Tired(nn.Module):
+    """Gives half of its outputs from a certain call on."""
+
+    def __init__(self, task, calls):
+        super().__init__()
+        self.layer, self.left = nn.Linear(task.n_inputs, task.n_outputs), calls
+
+    def forward(self, x):
+        self.left -= 1
+        return self.layer(x) * (0.5 if self.left < 0 else 1.0)
+
+
+@pytest.mark.parametrize("batch_size", [8, None])
+def test_a_network_that_changes_long_after_it_was_compared_is_refused(task, batch_size):
+    """Whenever it changes: the losses are those of the network as it was, or none."""
+    settings = {"epochs": 6, "batch_size": batch_size, "optimizer": "sgd", "lr": 0.1}
+    true = make(lambda task: Tired(task, 10**9), **settings).sample_losses(task, 3, seed=0)
+    refused = 0
+    for calls in (4, 8, 12, 16, 20, 28, 36):
+        space = make(lambda task, calls=calls: Tired(task, calls), **settings)
+        try:
+            found = space.sample_losses(task, 3, seed=0)
+        except ValueError as error:
+            refused += "after training, a network gives other outputs" in str(error)
+        else:
+            np.testing.assert_array_equal(found, true)
+    assert refused

@@ -103,6 +103,35 @@ class Stack:
             name: held.mT if name in self._transposed else held for name, held in self._held.items()
         }
 
+    def witness(self, X: Float[Tensor, "n d"]) -> Callable[[], None]:
+        """Return what refuses a network that computes something else when asked again later.
+
+        The first one, as it is now, is shown a few examples both times. A state that it keeps
+        beside its parameters may change it long after what is compared before training.
+        """
+        if self._layers:  # torch's own layers keep none
+            return lambda: None
+        first = {name: value[0].detach().clone() for name, value in self.parameters().items()}
+
+        @torch.no_grad()
+        def outputs() -> Tensor:
+            return self._one({name: value.clone() for name, value in first.items()}, X.clone())
+
+        before = outputs()
+
+        def ask_again() -> None:
+            size = float(before.nan_to_num(0.0, 0.0, 0.0).abs().max())
+            within = torch.finfo(before.dtype).eps ** 0.5 * (size + 0.01)
+            if not torch.allclose(outputs(), before, rtol=0.0, atol=within, equal_nan=True):
+                raise ValueError(
+                    "architecture: after training, a network gives other outputs for the same "
+                    "inputs and parameters than before; it counts how often it is called, or reads "
+                    "the clock or a global variable. A hypothesis must be a function of its "
+                    "inputs, parameters and buffers: remove that state."
+                )
+
+        return ask_again
+
     def keep(self, rows: Tensor, optimizer: torch.optim.Optimizer) -> None:
         """Forget all networks but those given by their rows, and their part of the optimizer."""
         for held in self._held.values():

@@ -106,10 +106,16 @@ def train(
     tick : callable
         Told how many epochs of one network have been finished, before every step as well; it may
         raise to end the training.
+
+    Raises
+    ------
+    ValueError
+        If the networks' code computes something else after training than before.
     """
     optimizer = recipe.new_optimizer(stack.leaves)
     columns = _empty_columns(len(stack), learn, test, recipe.epochs, curves, outputs)
     alive = np.arange(len(stack))
+    ask_again = stack.witness(learn.X[:3])
     for epoch in range(1, recipe.epochs + 1):
         train_epoch(
             stack, optimizer, learn, recipe, [orders[int(s)] for s in alive], epoch - 1, tick
@@ -132,6 +138,7 @@ def train(
             if not len(alive):
                 break
             stack.keep(torch.from_numpy(np.flatnonzero(~done)).to(learn.X.device), optimizer)
+    ask_again()
     return columns
 
 
