@@ -721,3 +721,24 @@ def test_a_law_does_not_change():
         with pytest.raises(AttributeError):
             setattr(other, name, 2.5)
         assert (other.logcdf(losses.min()), getattr(other, name)) == before
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        ib.laws.ScaledNoncentralChi2(df=0.1, nc=1e20, scale=1e300),
+        ib.laws.ScaledChi2(df=1e6, scale=1e303),
+    ],
+    ids=repr,
+)
+def test_losses_beyond_float64_are_refused(law):
+    """The median is 1e309 and more: it was an OverflowError, or inf, and so were samples."""
+    for ask in (
+        lambda: law.icdf(0.5),
+        lambda: law.ilogcdf([-1e4, -1.0]),
+        lambda: law.sample(3, seed=0),
+    ):
+        with pytest.raises((ib.laws.TailIntegralError, ArithmeticError)) as refusal:
+            ask()
+        assert type(refusal.value) in (ib.laws.TailIntegralError, ArithmeticError)
+        assert "float64" in str(refusal.value) or "no digit is returned" in str(refusal.value)

@@ -27,6 +27,7 @@ from a comparison of two sums, which may agree by accident.
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import torch
@@ -106,10 +107,12 @@ def _checked_block(terms: Terms, x_hi: Tensor, x_lo: Tensor, upper: bool, densit
     doubtful = ~(error <= allowed)
     if bool(doubtful.any()):
         i = int(torch.nonzero(doubtful)[0])
-        x, e = math.ldexp(float(x_hi[i]), terms.exponent), float(error[i])
+        x, e = f"{float(x_hi[i])!r} * 2**{terms.exponent}", float(error[i])
+        with contextlib.suppress(OverflowError):  # of what float64 does not hold
+            x = repr(math.ldexp(float(x_hi[i]), terms.exponent))
         most = float(allowed[i].nan_to_num(_TOLERANCE))
         raise TailIntegralError(
-            f"x: at {x!r} above the offset, the integral for the law of {terms} is uncertain "
+            f"x: at {x} above the offset, the integral for the law of {terms} is uncertain "
             f"by {e:.1e} in log P, more than the {most:.0e} that is "
             f"promised, so no digit is returned. {_advice(terms)}"
         )

@@ -151,6 +151,8 @@ class GeneralizedChi2(Law):
         ------
         ValueError
             If n is not a whole number of at least 1.
+        ArithmeticError
+            If a loss is larger than any float64.
         """
         n = whole("n", n, at_least=1)
         rng = generator_of(seed)
@@ -178,7 +180,13 @@ class GeneralizedChi2(Law):
         rows = max(1, 2**20 // len(w))
         for start in range(0, n, rows):
             shape = (min(rows, n - start), len(w))
-            out[start : start + rows] += _noncentral_chi2(rng, k, delta, shape) @ w
+            with np.errstate(over="ignore"):  # which is told
+                out[start : start + rows] += _noncentral_chi2(rng, k, delta, shape) @ w
+        if not np.isfinite(out).all():
+            raise ArithmeticError(
+                "sample: a loss was drawn that is larger than any float64; give the losses in "
+                "another unit."
+            )
         return out
 
     def saddlepoint_logcdf(self, x: ArrayLike) -> Values:
@@ -384,6 +392,12 @@ class GeneralizedChi2(Law):
         for part, upper in ((inside & lower, False), (inside & ~lower, True)):
             if bool(part.any()):
                 out[part] = self._solve(logp[part], upper=upper)
+        beyond = inside & out.isinf()
+        if bool(beyond.any()):
+            raise ArithmeticError(
+                f"logp: the loss at log P = {float(logp[beyond][0])!r} is larger than any float64; "
+                "give the losses in another unit."
+            )
         return out
 
     def _solve(self, log_p: Tensor, *, upper: bool) -> Tensor:
