@@ -138,7 +138,7 @@ def one_page(html: Path) -> str:
 
 
 def head(html: Path) -> str:
-    """What the head of a page says of title and style, print.css, and MathJax with its settings."""
+    """What the head of a page says of title and style, and MathJax with its settings."""
     kept = []
     for tag in soup(html / "book" / "intro.html").head(["meta", "title", "link", "script"]):
         style = "stylesheet" in tag.get("rel", [])
@@ -147,7 +147,7 @@ def head(html: Path) -> str:
             for attribute in {"href", "src"} & set(tag.attrs):
                 tag[attribute] = tag[attribute].removeprefix("../")
             kept.append(str(tag))
-    return "".join([*kept, '<link rel="stylesheet" href="_static/print.css">'])
+    return "".join(kept)
 
 
 def read(html: Path) -> Iterator[Page]:

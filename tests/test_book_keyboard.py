@@ -55,3 +55,18 @@ def test_everything_folded_opens_by_keyboard(browser, html, chapter):
     assert opened and not page.evaluate(CLOSED)
     assert not unmarked, sorted(set(unmarked))
     page.close()
+
+
+def test_paper_is_light_whatever_the_screen(browser, html):
+    page = browser.new_page(color_scheme="dark")
+    page.goto((html / "notebooks" / "02_hypothesis_spaces.html").as_uri())
+    theme, ground = "document.documentElement.dataset.theme", "getComputedStyle(document.body)"
+    assert page.evaluate(theme) == "dark"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(theme) == "light"
+    page.emulate_media(media="print")
+    assert page.evaluate(f"{ground}.backgroundColor") in ("rgb(255, 255, 255)", "rgba(0, 0, 0, 0)")
+    assert page.locator("link[href*='print.css']").count() == 1
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(theme) == "dark"
+    page.close()
