@@ -87,3 +87,15 @@ def test_a_loss_without_an_exact_law_names_the_call_that_reaches_it():
     for loss in ("zero_one", "mae", lambda outputs, task: outputs[:, 0, 0]):
         with pytest.raises(ValueError, match=r"loss: found .*sample_losses.*rare_event_bias"):
             space.loss_law(task, loss=loss)
+
+
+def test_hypotheses_that_vary_by_nothing_beside_the_targets_are_named():
+    """The refusal spoke of an argument nc, which nobody had given."""
+    rng = np.random.default_rng(0)
+    X, Z = 1e-150 * rng.normal(size=(2, 5, 2))
+    task = ib.Task(X, 1e6 * rng.normal(size=5), Z, 1e6 * rng.normal(size=5))
+    space = ib.GaussianSpace(1e-6 * ib.kernels.ArcCosine(1), noise=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of digits, which are not the matter
+        with pytest.raises(ValueError, match=r"^task: the hypotheses vary by .* miss the targets"):
+            space.loss_law(task)

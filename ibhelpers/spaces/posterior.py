@@ -202,10 +202,19 @@ class Spectrum:
                 f"task: the posterior has no variance at the {m} test points, so all "
                 "hypotheses are equal and the loss has no law. Are the test inputs training inputs?"
             )
+        nc = squares[free] / self.variance[free]
+        if not bool(nc.isfinite().all()):
+            least, most = float(self.variance[free].min()) ** 0.5, float(squares.max()) ** 0.5
+            raise ValueError(
+                f"task: the hypotheses vary by {least:.0e} at the test points, and miss the "
+                f"targets by {most:.0e}; no float64 holds the square of the ratio, nor the bits. "
+                "Multiply the kernel by a number, or the inputs where its variance depends on "
+                "their size."
+            )
         return GeneralizedChi2(
             weights=self.variance[free] / (m * k),
             df=float(k),
-            nc=squares[free] / self.variance[free],
+            nc=nc,
             offset=float(squares[~free].sum()) / (m * k),
             rounding=Rounding(
                 weight=self.covariance_error_together / (m * k),
