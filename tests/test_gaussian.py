@@ -207,6 +207,19 @@ def test_jitter_is_never_silent(space, digits):
     assert posterior.condition > 1e10
 
 
+def test_bits_that_jitter_may_have_decided_say_so(space, digits):
+    X, y = digits.X_train.copy(), digits.y_train.copy()
+    X[70], y[70] = X[11], y[11]
+    with pytest.warns(UserWarning, match="1.0e-12 was added"):
+        law = space.loss_law(ib.Task(X, y, digits.X_test, digits.y_test))
+    bias = ib.inductive_bias(law, [0.01, 0.02])
+    doubt = "1.0e-12 was added to the noise, which may decide it"
+    assert bias.doubt == doubt and list(bias.to_frame().doubt) == [doubt, doubt]
+    assert repr(bias).count("about ") == repr(bias).count(f"(not reliable: {doubt})") == 2
+    plain = ib.inductive_bias(space.loss_law(digits), 0.01)
+    assert plain.doubt == "" and "(exact)" in repr(plain)
+
+
 def on_a_line(seed, n=16, m=8):
     """A task of few inputs, close together on a line, with noise that no smooth function has."""
     rng = np.random.default_rng(seed)

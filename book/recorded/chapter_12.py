@@ -91,11 +91,13 @@ def bits_by_size(task):
             fewer,
             loss="zero_one",
             target_error=0.05,
-            particles=30,
+            particles=50,
             seed=0,
             progress=False,
         )
+        low, high = errors.interval or (np.nan, np.nan)
         found[f"{size} test digits"] = errors.bits
+        found[f"{size}: ± bits"] = (high - low) / 2
     return found
 
 
@@ -134,6 +136,7 @@ BRIDGES = [  # task, space, target, particles, numbers
     ("cifar10", CHOSEN, 0.6, 50, "float32"),
     ("cifar10", CHOSEN, 0.5, 100, "float32"),
     ("omniglot", CHOSEN, 0.5, 30, "float32"),
+    ("omniglot", CHOSEN, 0.5, 150, "float32"),
     ("mnist", NETWORK, 0.05, 50, "float32"),
 ]
 SPLITTINGS = [("mnist", CHOSEN, 0.06, 500, "float32")]
@@ -249,7 +252,10 @@ class timed:
 
 
 def table(numbers: list[int] | None = None) -> None:
-    """Do these rows, or all, that are not done yet; when none is left, write the records."""
+    """Do these rows, or all, that are not done yet; when none is left, write the records.
+
+    Rows that are asked for by their numbers take the place of those that the records hold.
+    """
     asked = [(bridge, row) for row in BRIDGES] + [(splitting, row) for row in SPLITTINGS]
     asked += [(brute_force, row) for row in DRAWS]
     recording.FOLDER.mkdir(exist_ok=True)
@@ -260,19 +266,44 @@ def table(numbers: list[int] | None = None) -> None:
                 found = pool.apply(*asked[i])
             parts[i].write_text(json.dumps(found))
             print(found["rows"], flush=True)
-    if not all(part.exists() for part in parts):
+    done = [json.loads(part.read_text()) for part in parts if part.exists()]
+    if numbers is None and len(done) < len(parts):
         return
-    done = [json.loads(part.read_text()) for part in parts]
-    for name, what in (("12_error_rates", "rows"), ("12_curves", "curve")):
-        rows = [row for found in done for row in found[what]]
+    records = {
+        name: in_place_of([] if numbers is None else rows_of(name), found)
+        for name, found in (
+            ("12_error_rates", [row for part in done for row in part["rows"]]),
+            ("12_curves", [row for part in done for row in part["curve"]]),
+        )
+    }
+    for name, rows in records.items():
         recording.write(
             name,
             {column: [row[column] for row in rows] for column in rows[0]},
             of="1,000 training and 500 test examples, seed 0 of the draw and of the run",
-            seconds=sum(found["rows"][0]["seconds"] for found in done),
+            seconds=sum({row["seconds"] for row in records["12_error_rates"]}),  # one a run
         )
     for part in parts:
-        part.unlink()
+        part.unlink(missing_ok=True)
+
+
+def rows_of(name: str) -> list[dict]:
+    """Those of a record."""
+    kept = json.loads((recording.FOLDER / f"{name}.json").read_text())["values"]
+    return [dict(zip(kept, row, strict=True)) for row in zip(*kept.values(), strict=True)]
+
+
+def in_place_of(kept: list[dict], rows: list[dict]) -> list[dict]:
+    """The kept rows, with what was found anew in the place of what was asked the same."""
+
+    def question(row: dict) -> tuple:
+        asked = ("task", "space", "target", "deepest", "method", "particles", "numbers")
+        return tuple(row.get(name) for name in asked)
+
+    anew = {question(row) for row in rows}
+    first = next((i for i, row in enumerate(kept) if question(row) in anew), len(kept))
+    others = [row for row in kept if question(row) not in anew]
+    return others[:first] + rows + others[first:]
 
 
 TASKS, DRAWN = ["MNIST", "CIFAR-10"], 3
@@ -326,7 +357,7 @@ def draws() -> None:
 
 def sizes() -> None:
     """The same error rate, on more and more test digits."""
-    recording.keep("12_sizes", bits_by_size, digits()[:3], of=OF_DIGITS)
+    recording.keep("12_sizes", bits_by_size, digits(), of=OF_DIGITS)
 
 
 def depths() -> None:

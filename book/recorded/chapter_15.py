@@ -130,10 +130,10 @@ def deep() -> None:
         smooth_space(),
         task,
         [0.0275, 0.025, 0.0225, 0.021, 0.02],
-        of="the networks trained on all of 100 digits in every step, 2,000 a run",
+        of="the networks trained on all of 100 digits in every step, 1,200 a run",
         counted=200,
-        particles=2000,
-        moves=6,
+        particles=1200,
+        moves=4,
         max_bits=45,
     )
 

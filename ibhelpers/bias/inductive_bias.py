@@ -235,7 +235,12 @@ def _rounded(
         most = (law if sharp is None else sharp).log_upper(x).cpu()
         bits = np.where(none_left, _bits(most), bits)
     return InductiveBias(
-        _plain(bits), _plain(target), law, digits=_plain(digits), at_least=_plain(none_left)
+        _plain(bits),
+        _plain(target),
+        law,
+        digits=_plain(digits),
+        at_least=_plain(none_left),
+        doubt=law.doubt,
     )
 
 

@@ -263,6 +263,13 @@ class GeneralizedChi2(Law):
         """The same law from parameters with more digits, where they can be had."""
         return self._sharpened
 
+    @property
+    def doubt(self) -> str:
+        """Whether noise was added, without which there is no law in float64."""
+        if self._rounding is None or not self._rounding.jitter:
+            return ""
+        return f"{self._rounding.jitter:.1e} was added to the noise, which may decide it"
+
     @functools.cached_property
     def _sharpened(self) -> GeneralizedChi2 | None:
         return None if self._sharper is None else self._sharper()

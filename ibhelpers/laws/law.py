@@ -49,6 +49,11 @@ class Law(abc.ABC):
         """The same law from parameters with more digits, where they can be had."""
         return None
 
+    @property
+    def doubt(self) -> str:
+        """Why the law is not that of what was asked for, in words; empty where it is."""
+        return ""
+
     device: torch.device = torch.device("cpu")
 
     def __setattr__(self, name: str, value: object) -> None:

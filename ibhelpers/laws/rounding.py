@@ -48,6 +48,8 @@ class Rounding:
         Share by which each weight may be off besides.
     floor : float
         At least 0: no loss is smaller than this, however the rounding went.
+    jitter : float
+        Variance that was added to the noise, without which there is no law in float64.
     """
 
     weight: float
@@ -57,6 +59,7 @@ class Rounding:
     squares_left_out: Tensor
     relative: float = 0.0
     floor: float = 0.0
+    jitter: float = 0.0
 
     def in_units(self, exponent: int) -> Rounding:
         """The same in units of 2^exponent losses, as `Terms` are."""

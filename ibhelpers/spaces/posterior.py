@@ -223,6 +223,7 @@ class Spectrum:
                 weights_left_out=self.variance[~free].abs() / (m * k),
                 squares_left_out=squares[~free] / (m * k),
                 floor=finite("floor", floor),
+                jitter=self.jitter,
             ),
             sharper=sharper,
         )
