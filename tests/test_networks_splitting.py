@@ -605,6 +605,25 @@ def test_what_is_out_of_reach_is_at_least():
     assert never.at_least and never.bits == 0 and "no particle was left" in repr(never)
 
 
+def test_runs_that_went_past_a_target_count_where_they_passed_it():
+    """Not where they ended: "at least" was more than what the luckier runs had found themselves."""
+    space, task, law = tiny_linear()
+    targets = [float(law.ilogcdf(-b * math.log(2))) for b in (8, 40)]
+    mixed = 0
+    for seed in range(3):
+        bias = ib.rare_event_bias(
+            space, task, loss="mse", target_error=targets, seed=seed, particles=8, moves=2,
+            max_bits=9, progress=False,
+        )  # fmt: skip
+        found = -bias.trace.log_p[:, 0] / math.log(2)
+        passed = np.isfinite(found)
+        mixed += 0 < passed.sum() < len(found)
+        if bias.at_least[0]:
+            assert bias.bits[0] <= -math.log2(np.mean(np.where(passed, 2.0**-found, 0.0)))
+            assert bias.bits[0] < 8 and bias.interval[1][0] == math.inf
+    assert mixed
+
+
 def test_diverged_networks_are_no_hypotheses(monkeypatch):
     monkeypatch.setattr("ibhelpers.bias._splitting._MOST_TRIES", 3)
     task = small_task()

@@ -129,7 +129,7 @@ def deep() -> None:
         "15_deep",
         smooth_space(),
         task,
-        [0.0275, 0.025, 0.0225, 0.021, 0.02],
+        [0.0275, 0.025, 0.0225, 0.02],
         of="the networks trained on all of 100 digits in every step, 1,200 a run",
         counted=200,
         particles=1200,

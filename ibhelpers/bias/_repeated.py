@@ -329,9 +329,9 @@ def _of_target(
     """Bits, their limits, whether they are a lower limit, and why not to trust them."""
     runs = first + second
     if not _reached(runs, target):
-        # P of the target is at most that of the last level that each run reached. Runs that were
-        # stopped at the same bits scatter in their levels, which only their family trees show.
-        last = Mean.of(np.array([-run.record.nats[-1] if run.record.nats else 0.0 for run in runs]))
+        # Runs that were stopped at the same bits scatter in their levels, which only their family
+        # trees show.
+        last = Mean.of(np.array([_at_most(run, target) for run in runs]))
         by_families = math.sqrt(np.mean([run.variance() for run in runs]) / len(runs))
         low = max(-(last.log_p + max(last.margin, 1.96 * by_families)) / math.log(2), 0.0)
         return low, low, math.inf, True, ""
@@ -341,6 +341,13 @@ def _of_target(
     if doubt := _doubt(mean, _mean(first, target), _mean(second, target), families):
         return bits, math.nan, math.nan, False, doubt
     return bits, max(bits - margin, 0.0), bits + margin, False, ""
+
+
+def _at_most(run: Run, target: float) -> float:
+    """log P of the target where the run passed it, else of the last level above it."""
+    if target in run.passed:
+        return run.log_p[target]
+    return -run.record.nats[-1] if run.record.nats else 0.0
 
 
 def _doubt(mean: Mean, first: Mean, second: Mean, families: int) -> str:
